@@ -1,0 +1,96 @@
+"""The one place that touches arviz.
+
+arviz 0.2x (Python 3.11) builds an ``InferenceData`` from keyword arguments; arviz 1.x (Python >= 3.12) builds an
+xarray ``DataTree`` from one dict of groups.  0.2x accepts the call of 1.x without complaint and makes nonsense of
+it, so the version decides, never a try.  The netCDF file has the same groups either way.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from fipjax.errors import InputError, MissingDependency
+
+#: our names of the sampler statistics -> those that arviz's plots look for
+STAT_NAMES = {"accept_prob": "acceptance_rate", "num_steps": "n_steps"}
+_HINT = 'pip install "fipjax[arviz]"'
+_ENGINE = "h5netcdf"
+
+
+def require():
+    """The arviz module; MissingDependency if it is not installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # 0.23 announces 1.x at import
+            import arviz
+    except ImportError as err:
+        raise MissingDependency(f"posterior files need arviz ({err}): {_HINT}") from None
+    return arviz
+
+
+def _xarray():
+    try:
+        import h5netcdf  # noqa: F401
+        import h5py  # noqa: F401  (h5netcdf does not depend on it)
+        import xarray
+    except ImportError as err:
+        raise MissingDependency(f"netCDF files need xarray, h5netcdf and h5py ({err}): {_HINT} h5py") from None
+    return xarray
+
+
+def build(groups: dict[str, dict[str, np.ndarray]], attrs: dict, var_attrs: dict[str, dict]):
+    """InferenceData (arviz 0.2x) or DataTree (1.x) of ``groups``, each name -> (chains, draws) array.
+
+    ``attrs`` go on the posterior group, ``var_attrs`` on its variables.
+    """
+    az = require()
+    groups = {g: {STAT_NAMES.get(k, k): v for k, v in table.items()} for g, table in groups.items()}
+    with warnings.catch_warnings():
+        # more chains than draws is what an interrupted run may hold
+        warnings.simplefilter("ignore", UserWarning)
+        data = az.from_dict(**groups) if int(az.__version__.split(".")[0]) == 0 else az.from_dict(groups)
+    posterior = data["posterior"]
+    posterior.attrs.update(attrs)
+    for name, extra in var_attrs.items():
+        posterior[name].attrs.update({k: v for k, v in extra.items() if v})
+    return data
+
+
+def write(path: str | os.PathLike, data) -> None:
+    """Write what :func:`build` made as netCDF; InputError if the file cannot be written."""
+    _xarray()
+    path = Path(path)
+    scratch = path.with_name(path.name + f".{os.getpid()}.tmp")
+    try:
+        data.to_netcdf(str(scratch), engine=_ENGINE)
+        os.replace(scratch, path)  # never half a file
+    except OSError as err:
+        if scratch.is_file():
+            scratch.unlink()
+        raise InputError(f"cannot write {str(path)!r}: {err.strerror or err}") from None
+
+
+def read(path: str | os.PathLike) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
+    """Groups ``posterior`` and ``sample_stats`` as numpy arrays, and the attributes of the posterior group.
+
+    Raises InputError if the file is missing or is not such a file.
+    """
+    xarray = _xarray()
+    ours = {theirs: name for name, theirs in STAT_NAMES.items()}
+    groups: dict[str, dict[str, np.ndarray]] = {}
+    attrs: dict = {}
+    if not Path(path).is_file():
+        raise InputError(f"cannot read {str(path)!r}: no such file")
+    for group in ("posterior", "sample_stats"):
+        try:
+            with xarray.open_dataset(str(path), group=group, engine=_ENGINE) as data:
+                groups[group] = {ours.get(str(k), str(k)): np.array(v.values) for k, v in data.data_vars.items()}
+                if group == "posterior":
+                    attrs = dict(data.attrs)
+        except (OSError, KeyError, ValueError) as err:
+            raise InputError(f"{str(path)!r} is not a posterior written by fipjax: {err}") from None
+    return groups, attrs

@@ -1,0 +1,404 @@
+"""Command line.  Bad input: one line on stderr that names the field, the value and what is allowed; exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fipjax._version import __version__
+from fipjax.errors import InputError
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that ends with one line instead of a usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see '{self.prog} --help')")
+
+
+def _print_json(obj: Any) -> None:
+    def clean(x):
+        if isinstance(x, dict):
+            return {k: clean(v) for k, v in x.items()}
+        if isinstance(x, (list, tuple)):
+            return [clean(v) for v in x]
+        if isinstance(x, complex):
+            return {"re": x.real, "im": x.imag}
+        if isinstance(x, float) and not math.isfinite(x):
+            return None
+        return x
+
+    print(json.dumps(clean(obj), indent=1, allow_nan=False))
+
+
+def _table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
+    rows = [list(map(str, r)) for r in rows]
+    widths = [max(len(r[i]) for r in [list(header), *rows]) for i in range(len(header))]
+    for r in [list(header), ["-" * w for w in widths], *rows]:
+        print("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip())
+
+
+# -- lists --------------------------------------------------------------------------------------------------------------
+
+
+def _models(args) -> None:
+    from fipjax.models import list_models
+
+    models = list_models()
+    if args.json:
+        _print_json(
+            [
+                {
+                    "name": m.name,
+                    "description": m.description,
+                    "paper": m.paper,
+                    "parameters": [
+                        {
+                            "name": p.name, "unit": p.unit, "latex": p.latex, "description": p.description, "default": p.default,
+                            "required": p.required, "allowed": p.allowed,
+                        }
+                        for p in m.parameters
+                    ],
+                    "priors": {n: p.describe() for n, p in m.priors.items()},
+                    "regions": {r: {n: p.describe() for n, p in t.items()} for r, t in m.regions.items()},
+                }
+                for m in models
+            ]
+        )  # fmt: skip
+        return
+    for m in models:
+        print(f"{m.name}: {m.description} ({m.paper})")
+        rows = [
+            [
+                "  " + p.name,
+                p.unit or "1",
+                "required" if p.required else ("computed" if p.default is None else f"{p.default:g}"),
+                ", ".join(f"{k} {v}" for k, v in m.priors[p.name].describe().items()) if p.name in m.priors else "-",
+                p.description,
+            ]
+            for p in m.parameters
+        ]
+        _table(rows, ["  parameter", "unit", "default", "prior", "meaning"])
+        if m.regions:
+            print("  regions: " + ", ".join(m.regions))
+        print()
+
+
+def _observables(args) -> None:
+    from fipjax.observables import list_observables
+
+    fams = list_observables()
+    form = {"binned": "[q2min,q2max]", "point": "[q2]", "number": ""}
+    if args.json:
+        _print_json(
+            [
+                {
+                    "name": f.name + form[f.kind], "kind": f.kind, "unit": f.unit or "1", "latex": f.latex,
+                    "description": f.description, "source": f.source, "q2_range": f.q2_range,
+                }
+                for f in fams
+            ]
+        )  # fmt: skip
+        return
+    _table([[f.name + form[f.kind], f.unit or "1", f.description, f.source] for f in fams], ["observable", "unit", "meaning", "source"])
+
+
+def _constraints(args) -> None:
+    from fipjax.constraints import list_constraints
+
+    cs = list_constraints()
+    if args.json:
+        keys = ("name", "latex", "description", "source", "cl", "applies", "softness")
+        _print_json([{k: getattr(c, k) for k in keys} for c in cs])
+        return
+    _table([[c.name, c.cl, c.description, c.applies, c.source] for c in cs], ["constraint", "CL", "meaning", "applies to", "source"])
+
+
+def _data(args) -> None:
+    from fipjax.data import VINTAGES, list_sets
+    from fipjax.errors import unknown
+    from fipjax.observables import FAMILIES
+
+    if args.vintage is not None and args.vintage not in VINTAGES:
+        raise unknown("data vintage", args.vintage, VINTAGES)
+    sets = [s for s in list_sets() if args.vintage is None or args.vintage in s.vintages]
+    if args.json:
+        _print_json(
+            [
+                {
+                    "id": s.id, "kind": s.kind, "experiment": s.experiment, "arxiv": s.arxiv, "year": s.year,
+                    "vintages": list(s.vintages), "grade": s.grade, "note": s.note, "source_of_digits": s.source_of_digits,
+                    "superseded_by": s.superseded_by, "correlated": s.correlation is not None,
+                    "measurements": [
+                        {
+                            "observable": m.observable, "value": m.value, "plus": m.plus, "minus": m.minus,
+                            "combines": m.combines, "predicted": m.observable.split("[")[0] in FAMILIES,
+                        }
+                        for m in s.measurements
+                    ],
+                }
+                for s in sets
+            ]
+        )  # fmt: skip
+        return
+    rows = []
+    for s in sets:
+        n = sum(m.observable.split("[")[0] in FAMILIES for m in s.measurements)
+        names = sorted({m.observable.split("[")[0] for m in s.measurements})
+        shown = ", ".join(names[:3]) + (f", ... ({len(names)})" if len(names) > 3 else "")
+        rows.append([s.id, s.arxiv, s.year, ",".join(s.vintages) or "-", f"{n}/{len(s.measurements)}", shown])
+    _table(rows, ["set", "arXiv", "year", "vintages", "predicted", "observables"])
+
+
+# -- predict ------------------------------------------------------------------------------------------------------------
+
+
+def _parse_value(name: str, text: str) -> complex | float:
+    try:
+        z = complex(text.replace("i", "j").replace("jnf", "inf").replace("nan", "nan"))
+    except ValueError:
+        raise InputError(f"--set {name}={text} is not numeric (allowed: NAME=NUMBER, e.g. m_V=5 or C9_bsmumu=-1+0.2j)") from None
+    return z.real if z.imag == 0 else z
+
+
+def _predict(args) -> None:
+    from fipjax.observables import FAMILIES
+    from fipjax.observables.base import parse
+    from fipjax.prediction import predict
+
+    params: dict[str, Any] = {}
+    for item in args.set or []:
+        name, eq, text = item.partition("=")
+        if not eq or not name:
+            raise InputError(f"--set {item!r} (allowed: NAME=NUMBER)")
+        if name in params:
+            raise InputError(f"--set {name} is given twice (allowed: once)")
+        params[name.strip()] = _parse_value(name.strip(), text.strip())
+    names = args.observable or []
+    if not names:
+        raise InputError("no --observable given (allowed: one or more; see 'fipjax observables')")
+    pred = predict(args.model, params, names, data=args.data, constraints=args.constraints)
+    if args.json:
+        _print_json(
+            {
+                "model": args.model,
+                "data": args.data,
+                "parameters": params,
+                "observables": {n: {"value": pred[n], "sm": pred.sm[n], "unit": pred.units[n] or "1"} for n in pred},
+                "constraints": pred.constraints,
+            }
+        )
+        return
+    rows = []
+    for n in pred:
+        fam = FAMILIES[parse(n).family.name]
+        row = [n, f"{pred[n]:.6g}", f"{pred.sm[n]:.6g}", fam.unit or "1"]
+        row.append(f"{pred[n] * fam.customary[0]:.5g} {fam.customary[1]}" if fam.customary else "")
+        rows.append(row)
+    _table(rows, ["observable", "value", "SM", "unit", "customary"])
+    for name, c in pred.constraints.items():
+        print(f"{name}: {'allowed' if c['allowed'] else 'EXCLUDED'} (value/limit = {c['ratio']:.3g})")
+
+
+# -- runs ---------------------------------------------------------------------------------------------------------------
+
+
+def _writable(path: str, suffixes: Sequence[str], overwrite: bool = True) -> Path:
+    """Refuse an output that cannot be written before hours are spent on it."""
+    p = Path(path)
+    if suffixes and p.suffix not in suffixes:
+        raise InputError(f"output {path!r} (allowed: a name that ends in {' or '.join(suffixes)})")
+    parent = p.parent if str(p.parent) else Path(".")
+    if not parent.is_dir():
+        raise InputError(f"output {path!r}: {str(parent)!r} is not a directory (allowed: an existing directory)")
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"output {path!r}: {str(parent)!r} is not writable")
+    if p.is_dir() and p.suffix != ".zarr":
+        raise InputError(f"output {path!r} is a directory (allowed: a file name)")
+    return p
+
+
+def _describe(like) -> None:
+    print(
+        f"model {like.model.name}, data {like.vintage}: {like.n_measurements} measurements, "
+        f"free parameters {', '.join(like.names)}; SM chi2 = {like.sm_chi2():.2f}",
+        file=sys.stderr,
+    )
+
+
+def _scan(args) -> None:
+    from fipjax.runfile import load_run
+
+    run = load_run(args.run)
+    out = _writable(args.output, [".zarr"])
+    import fipjax
+
+    options = dict(run.scan)
+    grid = options.pop("grid", None)
+    method = options.pop("method", "grid")
+    if method == "grid" and grid is None:
+        raise InputError(f"{Path(args.run).name}: [scan.grid] is missing (allowed: a table per free parameter, or method = \"sobol\")")
+    like = run.likelihood()
+    _describe(like)
+    result = fipjax.scan(like, grid, out=out, method=method, overwrite=args.overwrite, **options)
+    best = result.best()
+    if args.json:
+        _print_json({"output": str(out), "points": result.n_points, "best": best, "sm_chi2": like.sm_chi2()})
+        return
+    print(f"{result.n_points:,} points in {out}")
+    print("best point: " + ", ".join(f"{k} = {v:.5g}" for k, v in best.items() if isinstance(v, (int, float))))
+
+
+def _fit(args) -> None:
+    from fipjax.runfile import load_run
+
+    run = load_run(args.run)
+    out = _writable(args.output, [".json"])
+    import fipjax
+
+    like = run.likelihood()
+    _describe(like)
+    options = {**run.fit, **({"starts": args.starts} if args.starts else {})}
+    result = fipjax.fit(like, **options)
+    result.save(out)
+    if args.json:
+        _print_json(json.loads(out.read_text(encoding="utf-8")))
+    else:
+        print(result.summary())
+        print(f"written to {out}")
+
+
+def _sample(args) -> None:
+    from fipjax.runfile import load_run
+
+    run = load_run(args.run)
+    out = _writable(args.output, [".nc"])
+    import fipjax
+    from fipjax._arviz import require
+
+    require()
+    like = run.likelihood()
+    _describe(like)
+    options = dict(run.sample)
+    for key in ("chains", "warmup", "draws", "seed"):
+        if getattr(args, key) is not None:
+            options[key] = getattr(args, key)
+    from fipjax.engines.sample import SampleInterrupted
+
+    interrupted = False
+    try:
+        result = fipjax.sample(like, **options)
+    except SampleInterrupted as stop:
+        # nothing already drawn is lost
+        result, interrupted = stop.posterior, True
+    result.save(out)
+    if args.json:
+        _print_json({"output": str(out), "ok": result.ok, "verdict": list(result.verdict), "table": result.table()})
+    else:
+        print(result.summary())
+        print(f"written to {out}")
+    for line in result.verdict:
+        print(f"warning: {line}", file=sys.stderr)
+    if interrupted:
+        raise KeyboardInterrupt(f"sampling interrupted: the {result.draws} draws per chain so far are in {out}")
+
+
+def _plot(args) -> None:
+    from fipjax.plotting import plot_file
+
+    out = Path(args.output) if args.output else None
+    if out is not None and not (out.is_dir() or out.parent.is_dir()):
+        raise InputError(f"output {args.output!r} (allowed: an existing directory, or a file name in one)")
+    for name in args.files:
+        for path in plot_file(name, out):
+            print(path)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command-line parser."""
+    parser = _Parser(prog="fipjax", description="Scan, fit and sample models of feebly interacting particles.")
+    parser.add_argument("--version", action="version", version=f"fipjax {__version__}")
+    sub = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
+
+    def command(name, function, text):
+        p = sub.add_parser(name, help=text, description=text)
+        p.set_defaults(function=function)
+        return p
+
+    for name, function, text in (
+        ("models", _models, "list the models with their parameters and priors"),
+        ("observables", _observables, "list the observables"),
+        ("constraints", _constraints, "list the constraints"),
+    ):
+        command(name, function, text).add_argument("--json", action="store_true", help="print JSON")
+    p = command("data", _data, "list the measured values")
+    p.add_argument("--vintage", help="only the sets of this vintage")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+    p = command("predict", _predict, "predict observables at one parameter point")
+    p.add_argument("--model", required=True)
+    p.add_argument("--set", action="append", metavar="NAME=NUMBER", help="a parameter; may be repeated")
+    p.add_argument("--observable", action="append", metavar="NAME", help="flavio name with bin; may be repeated")
+    p.add_argument("--data", default="latest", metavar="VINTAGE", help="2021, datta2022 or latest: fixes the SM a_mu")
+    p.add_argument("--constraints", default="all", help="all, none or one name")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+    def positive(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = 0
+        if value < 1:
+            raise argparse.ArgumentTypeError(f"{text!r} (allowed: a positive integer)")
+        return value
+
+    for name, function, text, default in (
+        ("scan", _scan, "scan a grid or quasi-random points into a resumable store", "scan.zarr"),
+        ("fit", _fit, "best fit with errors and pulls", "fit.json"),
+        ("sample", _sample, "posterior by NUTS", "posterior.nc"),
+    ):
+        p = command(name, function, text)
+        p.add_argument("run", metavar="RUN.toml")
+        p.add_argument("-o", "--output", default=default, metavar="FILE")
+        p.add_argument("--json", action="store_true", help="print JSON")
+        if name == "scan":
+            p.add_argument("--overwrite", action="store_true", help="replace a store of another run")
+        if name == "fit":
+            p.add_argument("--starts", type=positive)
+        if name == "sample":
+            p.add_argument("--chains", type=positive)
+            p.add_argument("--warmup", type=positive)
+            p.add_argument("--draws", type=positive)
+            p.add_argument("--seed", type=int)
+    p = command("plot", _plot, "draw the right picture for each file")
+    p.add_argument("files", nargs="+", metavar="FILE")
+    p.add_argument("-o", "--output", help="directory or file name for the pictures")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    try:
+        args = build_parser().parse_args(argv)
+        args.function(args)
+    except InputError as err:
+        print(f"fipjax: error: {err}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # the reader (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt as stop:
+        print(f"fipjax: {str(stop) or 'interrupted'}", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,335 @@
+"""Sets of measurements, vintages, and the experimental covariance."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fipjax.errors import InputError, unknown
+
+VINTAGES = ("2021", "datta2022", "latest")
+
+# Between the J/psi and psi(2S) and on their flanks no prediction without charm resonances is meaningful (GeV^2)
+CHARMONIUM = (8.7, 14.0)
+# Above the resonances, quark-hadron duality holds for wide bins only (arXiv:1101.5118)
+HIGH_Q2 = 14.0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number: observable (flavio name with bin), value, total errors (plus, minus), in powers of GeV.
+
+    systematic: part of the error that is common to the branching fractions of one publication (0 if not separable).
+    combines: repeats other numbers of its set.
+    """
+
+    observable: str
+    value: float
+    plus: float
+    minus: float
+    systematic: float = 0.0
+    combines: bool = False
+
+    @property
+    def sigma(self) -> float:
+        """Mean of the two errors."""
+        return 0.5 * (self.plus + self.minus)
+
+    @property
+    def bin(self) -> tuple[float, float] | None:
+        """q^2 bin in GeV^2, or None."""
+        m = re.search(r"\[([^\]]+)\]$", self.observable)
+        if not m:
+            return None
+        parts = [float(x) for x in m[1].split(",")]
+        return (parts[0], parts[-1])
+
+
+@dataclass(frozen=True)
+class MeasurementSet:
+    """One publication.  correlation: of the total errors, in the order of the measurements, or None."""
+
+    id: str
+    experiment: str
+    arxiv: str
+    year: int
+    vintages: tuple[str, ...]
+    measurements: tuple[Measurement, ...]
+    correlation: np.ndarray | None = None
+    kind: str = "measurement"
+    grade: str = "A"
+    note: str = ""
+    source_of_digits: str = ""
+    superseded_by: str = ""
+    path: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def _number(where: str, key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InputError(f"{where}: {key} = {value!r} (allowed: a finite number)")
+    return float(value)
+
+
+def _errors(where: str, raw: Any) -> list[tuple[float, float]]:
+    if not isinstance(raw, list) or not raw:
+        raise InputError(f"{where}: errors = {raw!r} (allowed: a list of numbers or [plus, minus] pairs)")
+    out = []
+    for e in raw:
+        pair = e if isinstance(e, list) else [e, e]
+        if len(pair) != 2:
+            raise InputError(f"{where}: errors entry {e!r} (allowed: a number or [plus, minus])")
+        p, m = (_number(where, "errors", x) for x in pair)
+        if p < 0 or m < 0 or p + m == 0:
+            raise InputError(f"{where}: errors entry {e!r} (allowed: positive)")
+        out.append((p, m))
+    return out
+
+
+def parse_set(raw: dict, path: str) -> MeasurementSet:
+    """Set from the content of a TOML file; InputError names the file, the field and the value."""
+    where = Path(path).name
+    if not isinstance(raw.get("id"), str):
+        raise InputError(f"{where}: id = {raw.get('id')!r} (allowed: a text)")
+    entries = raw.get("measurement", [])
+    if not isinstance(entries, list):
+        raise InputError(f"{where}: 'measurement' (allowed: [[measurement]] tables)")
+    measurements = []
+    for i, m in enumerate(entries):
+        here = f"{where}: measurement {i + 1}"
+        if not isinstance(m.get("observable"), str):
+            raise InputError(f"{here}: observable = {m.get('observable')!r} (allowed: a flavio name with its bin)")
+        value = _number(here, "value", m.get("value"))
+        errors = _errors(here, m.get("errors"))
+        labels = m.get("error_labels", [])
+        plus = math.sqrt(sum(p * p for p, _ in errors))
+        minus = math.sqrt(sum(q * q for _, q in errors))
+        syst = 0.0
+        if len(labels) == len(errors) > 1:
+            syst = math.sqrt(sum((0.5 * (p + q)) ** 2 for (p, q), l in zip(errors, labels, strict=True) if l != "stat"))
+        measurements.append(Measurement(m["observable"], value, plus, minus, syst, bool(m.get("combines", False))))
+    correlation = None
+    if "correlation" in raw:
+        correlation = np.array(raw["correlation"], dtype=float)
+        n = len(measurements)
+        if correlation.shape != (n, n) or not np.allclose(correlation, correlation.T, atol=1e-6):
+            raise InputError(f"{where}: correlation of shape {correlation.shape} (allowed: symmetric {n} x {n})")
+    vintages = tuple(str(v) for v in raw.get("vintages", ()))
+    for v in vintages:
+        if v not in VINTAGES:
+            raise InputError(f"{where}: vintage {v!r} (allowed: {', '.join(VINTAGES)})")
+    known = {"id", "experiment", "arxiv", "year", "vintages", "measurement", "correlation", "kind", "grade", "note"}
+    known |= {"source_of_digits", "superseded_by", "limit"}
+    return MeasurementSet(
+        raw["id"],
+        str(raw.get("experiment", "")),
+        str(raw.get("arxiv", "")),
+        int(raw.get("year", 0)),
+        vintages,
+        tuple(measurements),
+        correlation,
+        str(raw.get("kind", "measurement")),
+        str(raw.get("grade", "")),
+        str(raw.get("note", "")),
+        str(raw.get("source_of_digits", "")),
+        str(raw.get("superseded_by", "")),
+        path,
+        {k: v for k, v in raw.items() if k not in known},
+    )
+
+
+def load_set(path: str | Path) -> MeasurementSet:
+    """Read one TOML file (a user's own measurement, for instance)."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        raise InputError(f"cannot read measurement file {str(path)!r}: {err}") from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise InputError(f"measurement file {str(path)!r} is not valid TOML: {err}") from None
+    return parse_set(raw, str(path))
+
+
+@lru_cache(maxsize=1)
+def list_sets() -> tuple[MeasurementSet, ...]:
+    """All shipped sets, by file name."""
+    folder = resources.files("fipjax").joinpath("data", "measurements")
+    out = []
+    for item in sorted(folder.iterdir(), key=lambda p: p.name):
+        if item.name.endswith(".toml"):
+            out.append(parse_set(tomllib.loads(item.read_text(encoding="utf-8")), item.name))
+    return tuple(out)
+
+
+# a_mu in the Standard Model, by vintage: the set that holds it
+_A_MU_SM = {"2021": "2006.04822", "datta2022": "2006.04822", "latest": "2505.21476"}
+
+
+@lru_cache(maxsize=4)
+def a_mu_sm(vintage: str) -> tuple[float, float]:
+    """(value, error) of the Standard-Model a_mu of a vintage: the White Papers of 2020 (data-driven) and 2025 (lattice)."""
+    check_vintage(vintage)
+    for s in list_sets():
+        if s.kind == "prediction" and s.arxiv == _A_MU_SM[vintage]:
+            return s.measurements[0].value, s.measurements[0].sigma
+    raise InputError(f"no Standard-Model a_mu for vintage {vintage!r}")
+
+
+def check_vintage(vintage: str) -> None:
+    if vintage not in VINTAGES:
+        raise unknown("data vintage", vintage, VINTAGES, "see 'fipjax data'")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Measurements in a fit: observables, values, errors (plus, minus), experimental correlation.  Arrays of length n.
+
+    labels: set each number comes from.  left_out: (observable, set id, reason) of what the vintage has and the fit has not.
+    """
+
+    observables: tuple[str, ...]
+    labels: tuple[str, ...]
+    value: np.ndarray
+    plus: np.ndarray
+    minus: np.ndarray
+    correlation: np.ndarray
+    left_out: tuple[tuple[str, str, str], ...]
+
+    @property
+    def sigma(self) -> np.ndarray:
+        return 0.5 * (self.plus + self.minus)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        return self.correlation * np.outer(self.sigma, self.sigma)
+
+
+def _is_rate(observable: str) -> bool:
+    return observable.startswith(("<dBR/dq2>", "<BR>"))
+
+
+def _matches(pattern: str, s: MeasurementSet, m: Measurement) -> bool:
+    """Whether a pattern names the set (id, arXiv number) or the observable (with * and ? as wildcards; bin optional)."""
+    if pattern in (s.id, s.arxiv):
+        return True
+    name = m.observable.split("[")[0]
+    # brackets are part of a bin here, not a character class
+    safe = pattern.replace("[", "[[]")
+    return fnmatch.fnmatchcase(m.observable, safe) or fnmatch.fnmatchcase(name, safe) or fnmatch.fnmatchcase(s.id, safe)
+
+
+def select(
+    vintage: str,
+    predicted: Iterable[str],
+    *,
+    use: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+    charmonium: bool = False,
+    extra: Sequence[MeasurementSet] = (),
+) -> Dataset:
+    """Measurements of a vintage that can be predicted.
+
+    predicted: names of observables (without bin) that fipjax computes.  use, drop: set ids, arXiv numbers or observable patterns;
+    ``use`` also brings in sets outside the vintage when it names them by id.  charmonium: keep bins that
+    overlap 8.7 to 14 GeV^2.  extra: the user's own sets, always included.
+
+    Of numbers that repeat each other, narrow bins are taken below 14 GeV^2 and the wide one above.
+    """
+    check_vintage(vintage)
+    predicted = set(predicted)
+    use = None if use is None else list(use)
+    hits = dict.fromkeys(use or (), 0)
+    chosen: list[tuple[MeasurementSet, list[int]]] = []
+    left_out = []
+    sets = [s for s in list_sets() if s.kind != "prediction"] + list(extra)
+    for s in sets:
+        named = use is not None and any(u in (s.id, s.arxiv) for u in use)
+        if vintage not in s.vintages and not named and s not in extra:
+            continue
+        wide = [m.bin for m in s.measurements if m.combines and m.bin and m.bin[0] >= HIGH_Q2]
+        keep = []
+        for i, m in enumerate(s.measurements):
+            if use is not None:
+                matched = [u for u in use if _matches(u, s, m)]
+                for u in matched:
+                    hits[u] += 1
+                if not matched and s not in extra:
+                    continue
+            if any(_matches(d, s, m) for d in drop):
+                left_out.append((m.observable, s.id, "dropped on request"))
+                continue
+            if m.observable.split("[")[0] not in predicted:
+                left_out.append((m.observable, s.id, "not predicted"))
+                continue
+            b = m.bin
+            explicit = use is not None and m.observable in use
+            if b is not None and not explicit:
+                if m.combines and b[0] < HIGH_Q2:
+                    left_out.append((m.observable, s.id, "repeats narrower bins"))
+                    continue
+                if not m.combines and any(lo <= b[0] and b[1] <= hi for lo, hi in wide):
+                    left_out.append((m.observable, s.id, "covered by a wider bin at high q2"))
+                    continue
+                if not charmonium and b[0] < CHARMONIUM[1] and b[1] > CHARMONIUM[0]:
+                    left_out.append((m.observable, s.id, "charmonium region"))
+                    continue
+            elif m.combines and not explicit:
+                left_out.append((m.observable, s.id, "repeats other numbers"))
+                continue
+            keep.append(i)
+        if keep:
+            chosen.append((s, keep))
+    for pattern, count in hits.items():
+        if count == 0:
+            ids = [s.id for s in sets if vintage in s.vintages]
+            raise unknown(f"measurement in vintage {vintage!r}", pattern, ids, "set id, arXiv number or observable; see 'fipjax data'")
+    return _assemble(chosen, left_out)
+
+
+def _assemble(chosen, left_out) -> Dataset:
+    rows = [(s, i) for s, keep in chosen for i in keep]
+    n = len(rows)
+    corr = np.eye(n)
+    start = 0
+    for s, keep in chosen:
+        sl = slice(start, start + len(keep))
+        if s.correlation is not None:
+            corr[sl, sl] = s.correlation[np.ix_(keep, keep)]
+            np.fill_diagonal(corr[sl, sl], 1.0)
+        else:
+            corr[sl, sl] = _systematic_correlation([s.measurements[i] for i in keep])
+        start += len(keep)
+    ms = [s.measurements[i] for s, i in rows]
+    return Dataset(
+        tuple(m.observable for m in ms),
+        tuple(s.id for s, _ in rows),
+        np.array([m.value for m in ms]),
+        np.array([m.plus for m in ms]),
+        np.array([m.minus for m in ms]),
+        corr,
+        tuple(left_out),
+    )
+
+
+def _systematic_correlation(ms: Sequence[Measurement]) -> np.ndarray:
+    """Correlation of branching fractions without a published one: systematic errors of one publication fully correlated
+    (they are dominated by the normalisation mode), statistical ones uncorrelated, as in arXiv:1411.3161."""
+    n = len(ms)
+    c = np.eye(n)
+    for i in range(n):
+        for j in range(n):
+            same = ms[i].observable.split("[")[0] == ms[j].observable.split("[")[0]
+            if i != j and same and _is_rate(ms[i].observable):
+                c[i, j] = ms[i].systematic * ms[j].systematic / (ms[i].sigma * ms[j].sigma)
+    return c

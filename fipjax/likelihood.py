@@ -1,0 +1,400 @@
+"""The one likelihood from which grids, best fits and posteriors come."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fipjax import _cache
+from fipjax import constraints as _constraints
+from fipjax import data as _data
+from fipjax._version import __version__
+from fipjax.errors import InputError, unknown
+from fipjax.hadronic import Inputs, default_inputs
+from fipjax.models import Model, Parameter, get_model
+from fipjax.observables import FAMILIES, Predictor
+from fipjax.priors import Prior, prior_from_dict
+from fipjax.progress import Progress
+from fipjax.theory import Theory
+
+# Points evaluated together: a block's work arrays (nodes x block) stay in the second-level cache of a CPU core; a GPU needs many
+# more to be full.
+_BLOCK = {"cpu": 256, "gpu": 65536}
+UNCERTAINTIES = ("fixed", "none")
+
+
+def inputs_for(vintage: str, inputs: Inputs | None = None) -> dict[str, float]:
+    """Central input values with the vintage's Standard-Model a_mu."""
+    par = (inputs or default_inputs()).central()
+    par["a_mu SM"] = _data.a_mu_sm(vintage)[0]
+    return par
+
+
+def build_theory(model: Model, params: Mapping[str, Any]) -> Theory:
+    """Theory from (B,) arrays; parameters that are not given take their default, and those whose default is 0 are left out
+    (absent couplings cost nothing)."""
+    full = dict(params)
+    b = next(iter(full.values())).shape if full else (1,)
+    for p in model.parameters:
+        if p.name not in full and p.default not in (None, 0.0):
+            full[p.name] = jnp.full(b, p.default)
+    return model.build(full)
+
+
+def block_size() -> int:
+    """Points per block on the default device."""
+    return _BLOCK.get(jax.default_backend(), _BLOCK["gpu"])
+
+
+def in_blocks(function, x: Mapping[str, Any], size: int, block: int):
+    """Apply ``function`` (dict of (B,) -> pytree of (..., B)) to ``size`` points in blocks, padding the last one with its
+    final point; constant memory in ``size``."""
+    if size <= block:
+        return function(x)
+    n = -(-size // block)
+    pad = n * block - size
+
+    def shape(v):
+        return jnp.concatenate([v, jnp.broadcast_to(v[-1:], (pad,))]).reshape(n, block) if pad else v.reshape(n, block)
+
+    out = jax.lax.map(function, {k: shape(v) for k, v in x.items()})
+    return jax.tree.map(lambda v: jnp.moveaxis(v, 0, -2).reshape(*v.shape[1:-1], n * block)[..., :size], out)
+
+
+def theory_covariance(
+    predictor: Predictor, par: Inputs, extra: Mapping[str, tuple[float, float]], theory: Theory, draws: int, seed: int
+) -> np.ndarray:
+    """Covariance of the predictions from ``draws`` correlated draws of all inputs, at a given theory.
+
+    extra: further inputs (value, error), such as the Standard-Model a_mu.  The same traced code as for fixed inputs.  The result
+    for the Standard Model is kept in the cache directory, under a hash of everything it depends on.
+    """
+    key = hashlib.sha256()
+    for a in (par.value, par.sigma, *(m for _, m in par.blocks)):
+        key.update(np.ascontiguousarray(a, dtype=float).tobytes())
+    key.update(repr((__version__, [r.name for r in predictor.requests], dict(extra), draws, seed)).encode())
+    store = None
+    if _cache.CACHE_DIR and not jax.tree.leaves(theory):
+        store = Path(_cache.CACHE_DIR).parent / "covariance" / f"{key.hexdigest()[:32]}.npy"
+        try:
+            cached = np.load(store)
+            if cached.shape == (len(predictor.requests),) * 2 and np.all(np.isfinite(cached)):
+                return cached
+        except (OSError, ValueError):
+            pass
+    sample = par.draw(draws, seed)
+    rng = np.random.default_rng(seed + 1)
+    for name, (value, sigma) in extra.items():
+        sample[name] = value + sigma * rng.standard_normal(draws)
+
+    def one(p):
+        return predictor(theory, predictor.tables(p))[:, 0]
+
+    chunk = 100
+    n = -(-draws // chunk)
+    run = jax.jit(jax.vmap(one))
+    values = []
+    with Progress("theory covariance", draws, "draws") as bar:
+        for k in range(n):
+            part = {name: jnp.asarray(np.resize(v[k * chunk : (k + 1) * chunk], chunk)) for name, v in sample.items()}
+            values.append(np.asarray(run(part))[: min(chunk, draws - k * chunk)])
+            bar.update(len(values[-1]))
+    cov = np.atleast_2d(np.cov(np.concatenate(values).T))
+    if store is not None:
+        try:
+            store.parent.mkdir(parents=True, exist_ok=True)
+            part = store.with_suffix(f".{os.getpid()}")
+            with open(part, "wb") as f:
+                np.save(f, cov)
+            os.replace(part, store)
+        except OSError:
+            pass  # the cache only saves time
+    return cov
+
+
+class Likelihood:
+    r"""Gaussian likelihood of a model for a data vintage, with theory covariance and constraints.
+
+    Parameters
+    ----------
+    model: name (see ``fipjax.list_models()``) or Model.
+    data: vintage "2021", "datta2022" or "latest".
+    constraints: "all", "none" or a list of names (see ``fipjax.list_constraints()``).
+    use, drop: measurements by set id, arXiv number or observable pattern; default: all of the vintage that can be predicted.
+    region: one of the model's named sets of priors.  priors: name -> Prior or run-file table, replaces the model's.
+    fixed: name -> value for parameters that are not varied.
+    uncertainties: "fixed" (covariance from draws of all hadronic inputs at the SM point) or "none".
+    charmonium: keep bins between 8.7 and 14 GeV^2.  draws, seed: of the theory covariance.  inputs: other central values.
+    measurements: paths or MeasurementSet objects of the user.
+
+    Raises InputError for unknown names, parameters out of range, an empty selection.
+
+    ``log_prob(x) = -chi2/2 + sum of smooth constraint terms`` is the log-likelihood, without prior; the prior's density is
+    ``log_prior(x)`` and their sum ``log_posterior(x)``.  All three take a mapping name -> array (any common shape) or an array
+    of shape (..., d) in the order of ``names``, and can be jitted, vmapped and differentiated.
+    """
+
+    def __init__(
+        self,
+        model: str | Model,
+        data: str = "latest",
+        constraints: str | Sequence[str] | None = "all",
+        *,
+        use: Sequence[str] | None = None,
+        drop: Sequence[str] = (),
+        region: str | None = None,
+        priors: Mapping[str, Prior | Mapping] | None = None,
+        fixed: Mapping[str, float] | None = None,
+        uncertainties: str = "fixed",
+        charmonium: bool = False,
+        draws: int = 4000,
+        seed: int = 1,
+        inputs: Inputs | None = None,
+        measurements: Sequence[Any] = (),
+    ):
+        self.model = get_model(model)
+        self.vintage = data
+        if uncertainties not in UNCERTAINTIES:
+            raise unknown("uncertainties", uncertainties, UNCERTAINTIES)
+        if not isinstance(draws, int) or draws < 100:
+            raise InputError(f"draws = {draws!r} (allowed: an integer >= 100)")
+        self.uncertainties = uncertainties
+        self.constraints = _constraints.choose(constraints)
+        extra = [m if isinstance(m, _data.MeasurementSet) else _data.load_set(m) for m in measurements]
+        self.dataset = _data.select(data, FAMILIES, use=use, drop=drop, charmonium=charmonium, extra=extra)
+        if not self.dataset.observables:
+            raise InputError(f"no measurement of vintage {data!r} is left (allowed: at least one; see 'fipjax data')")
+        self._parameters(region, priors or {}, fixed or {})
+        self.inputs = inputs or default_inputs()
+        self._par = inputs_for(data, self.inputs)
+        self.predictor = Predictor(self.dataset.observables)
+        self._tables = jax.jit(self.predictor.tables)(self._par)
+        if uncertainties == "fixed":
+            a_mu = {"a_mu SM": _data.a_mu_sm(data)}
+            self.theory_covariance = theory_covariance(self.predictor, self.inputs, a_mu, Theory(), draws, seed)
+        else:
+            self.theory_covariance = np.zeros((len(self.dataset.value),) * 2)
+        self._draws, self._seed, self._charmonium = draws, seed, charmonium
+        self._covariance()
+        self._sm: np.ndarray | None = None
+        self._batched = jax.jit(self._evaluate)
+
+    # -- set-up ---------------------------------------------------------------------------------------------------------
+
+    def _parameters(self, region, priors, fixed):
+        model = self.model
+        chosen: dict[str, Prior] = dict(model.priors)
+        if region is not None:
+            if region not in model.regions:
+                raise unknown(f"region of model {model.name}", region, model.regions or ["none"])
+            chosen.update(model.regions[region])
+        for name, spec in priors.items():
+            model.parameter(name)
+            chosen[name] = spec if isinstance(spec, Prior) else prior_from_dict(name, dict(spec))
+        self.fixed: dict[str, complex] = {}
+        for name, value in fixed.items():
+            p = model.parameter(name)
+            if isinstance(value, bool) or not isinstance(value, (int, float, complex)):
+                raise InputError(f"parameter {name!r} = {value!r} (allowed: {p.allowed})")
+            p.check(value)
+            self.fixed[name] = value
+            if name in priors:
+                raise InputError(f"parameter {name!r} is both fixed and given a prior (allowed: one of them)")
+            chosen.pop(name, None)
+        for name, prior in chosen.items():
+            p = model.parameter(name)
+            for edge in prior.support:
+                if math.isfinite(edge):
+                    p.check(edge)
+        self.priors: dict[str, Prior] = {p.name: chosen[p.name] for p in model.parameters if p.name in chosen}
+        self.names: tuple[str, ...] = tuple(self.priors)
+        if not self.names:
+            raise InputError(f"model {model.name!r}: no free parameter (allowed: at least one with a prior)")
+        for p in model.parameters:
+            if p.required and p.name not in self.priors and p.name not in self.fixed:
+                raise InputError(f"parameter {p.name!r} is neither fixed nor free (allowed: a value or a prior)")
+        self.parameters: dict[str, Parameter] = {n: model.parameter(n) for n in self.names}
+
+    def _covariance(self):
+        d = self.dataset
+        cov = d.covariance + self.theory_covariance
+        self.covariance = cov
+        scale = np.sqrt(np.diag(cov))
+        try:
+            chol = np.linalg.cholesky(cov / np.outer(scale, scale))
+        except np.linalg.LinAlgError:
+            raise InputError("the covariance of the chosen measurements is not positive definite") from None
+        self._scale = scale
+        # residuals in units of their total error -> independent unit normals
+        self._whiten = np.linalg.inv(chol)
+        th = np.diag(self.theory_covariance)
+        # split normal: the side of the prediction decides which published error counts
+        self._above = scale / np.sqrt(th + d.plus**2)
+        self._below = scale / np.sqrt(th + d.minus**2)
+
+    # -- the traced part ------------------------------------------------------------------------------------------------
+
+    def theory(self, x: Mapping[str, Any]) -> Theory:
+        """Theory for free parameters x (dict of (B,) arrays) and the fixed ones."""
+        b = next(iter(x.values())).shape
+        full = dict(x)
+        for name, value in self.fixed.items():
+            full[name] = jnp.full(b, value)
+        return build_theory(self.model, full)
+
+    def _chi2(self, prediction):
+        d = self.dataset
+        r = (prediction - d.value[:, None]) / self._scale[:, None]
+        r = r * jnp.where(r > 0, self._above[:, None], self._below[:, None])
+        t = jnp.einsum("ij,jb->ib", jnp.asarray(self._whiten), r, precision="highest")
+        return jnp.sum(t * t, axis=0)
+
+    def _block(self, x):
+        theory = self.theory(x)
+        b = next(iter(x.values())).shape[0]
+        chi2 = jnp.broadcast_to(self._chi2(self.predictor(theory, self._tables)), (b,))
+        log_prob = -0.5 * chi2
+        allowed = jnp.ones((b,), bool)
+        for c in self.constraints:
+            r = c.ratio(theory)
+            if r is not None:
+                log_prob = log_prob + c.log_likelihood(r)
+                allowed = allowed & c.allowed(r)
+        return {"log_prob": log_prob, "chi2": chi2, "allowed": allowed}
+
+    def _evaluate(self, x):
+        size = next(iter(x.values())).shape[0]
+        return in_blocks(self._block, x, size, block_size())
+
+    def _as_dict(self, x) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Free parameters as dict of (B,) arrays, and the batch shape."""
+        if isinstance(x, Mapping):
+            unknown_names = [n for n in x if n not in self.priors]
+            if unknown_names:
+                raise unknown("free parameter", unknown_names[0], self.names)
+            missing = [n for n in self.names if n not in x]
+            if missing:
+                raise InputError(f"parameter {missing[0]!r} is missing (allowed: a value for each of {', '.join(self.names)})")
+            arrays = [jnp.asarray(x[n], dtype=float) for n in self.names]
+        else:
+            a = jnp.asarray(x, dtype=float)
+            if a.ndim == 0 or a.shape[-1] != len(self.names):
+                raise InputError(f"point of shape {a.shape} (allowed: last axis {len(self.names)}: {', '.join(self.names)})")
+            arrays = [a[..., i] for i in range(len(self.names))]
+        shape = jnp.broadcast_shapes(*(a.shape for a in arrays))
+        return {n: jnp.broadcast_to(a, shape).reshape(-1) for n, a in zip(self.names, arrays, strict=True)}, shape
+
+    def log_prob(self, x):
+        """Log-likelihood -chi2/2 plus the smooth constraint terms, batch shape of x."""
+        flat, shape = self._as_dict(x)
+        return self._batched(flat)["log_prob"].reshape(shape)
+
+    def chi2(self, x):
+        """chi2 of the data alone."""
+        flat, shape = self._as_dict(x)
+        return self._batched(flat)["chi2"].reshape(shape)
+
+    def log_prior(self, x):
+        """Log prior density of the physical parameters; -inf outside the support."""
+        flat, shape = self._as_dict(x)
+        return sum(self.priors[n].log_prob(flat[n]) for n in self.names).reshape(shape)
+
+    def log_posterior(self, x):
+        """log_prob + log_prior (not normalised)."""
+        return self.log_prob(x) + self.log_prior(x)
+
+    def evaluate(self, x: Mapping[str, Any]) -> dict[str, Any]:
+        """log_prob, chi2 and allowed (hard constraints) of (B,) points; pure JAX."""
+        return self._batched({n: x[n] for n in self.names})
+
+    @property
+    def columns(self) -> dict[str, dict[str, str]]:
+        """Units and meaning of what :meth:`evaluate` returns."""
+        return {
+            "log_prob": {"units": "1", "long_name": r"$\ln L$"},
+            "chi2": {"units": "1", "long_name": r"$\chi^2$"},
+            "allowed": {"units": "1", "long_name": "passes all hard constraints"},
+        }
+
+    # -- answers --------------------------------------------------------------------------------------------------------
+
+    @property
+    def n_measurements(self) -> int:
+        return len(self.dataset.value)
+
+    def predictions(self, x: Mapping[str, Any]):
+        """Predictions (n_measurements, B) for (B,) points."""
+        flat, _ = self._as_dict(x)
+        return jax.jit(lambda y: self.predictor(self.theory(y), self._tables))(flat)
+
+    def sm_predictions(self) -> np.ndarray:
+        """Standard-Model predictions (n_measurements,)."""
+        if self._sm is None:
+            self._sm = np.asarray(jax.jit(lambda: self.predictor(Theory(), self._tables))())[:, 0]
+        return self._sm
+
+    def sm_chi2(self) -> float:
+        """chi2 of the Standard Model."""
+        return float(self._chi2(jnp.asarray(self.sm_predictions())[:, None])[0])
+
+    def pulls(self, x: Mapping[str, float]) -> list[dict[str, Any]]:
+        """Per measurement: prediction, SM, measured value, total error on the side of the prediction, pull (pred - meas)/error."""
+        pred = np.asarray(self.predictions({k: np.atleast_1d(v) for k, v in x.items()}))[:, 0]
+        d, th = self.dataset, np.diag(self.theory_covariance)
+        out = []
+        for i, name in enumerate(d.observables):
+
+            def error(value, i=i):
+                e = d.plus[i] if value > d.value[i] else d.minus[i]
+                return float(math.sqrt(e * e + th[i]))
+
+            sm = float(self.sm_predictions()[i])
+            out.append(
+                {
+                    "observable": name,
+                    "measurement": d.labels[i],
+                    "value": float(pred[i]),
+                    "sm": sm,
+                    "measured": float(d.value[i]),
+                    "error_plus": float(d.plus[i]),
+                    "error_minus": float(d.minus[i]),
+                    "error_theory": float(math.sqrt(th[i])),
+                    "error": error(pred[i]),
+                    "pull": float((pred[i] - d.value[i]) / error(pred[i])),
+                    "sm_pull": float((sm - d.value[i]) / error(sm)),
+                }
+            )
+        return out
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What identifies this likelihood: JSON-able, used to refuse stores of another run."""
+        d = self.dataset
+        digest = hashlib.sha256()
+        for a in (d.value, d.plus, d.minus, d.correlation, self.inputs.value, self.inputs.sigma):
+            digest.update(np.ascontiguousarray(a, dtype=float).tobytes())
+        digest.update(json.dumps([*d.observables, *d.labels, *self.inputs.names]).encode())
+        return {
+            "model": self.model.name,
+            "data": self.vintage,
+            "observables": list(d.observables),
+            "constraints": [c.name for c in self.constraints],
+            "uncertainties": self.uncertainties,
+            "draws": self._draws,
+            "seed": self._seed,
+            "priors": {n: p.describe() for n, p in self.priors.items()},
+            "fixed": {n: (v if not isinstance(v, complex) else [v.real, v.imag]) for n, v in self.fixed.items()},
+            "data_hash": digest.hexdigest()[:16],
+            "precision": "float64" if jax.config.jax_enable_x64 else "float32",
+            "version": __version__,
+        }
+
+

@@ -1,0 +1,220 @@
+"""Bin integrals through a resonance: moments, product-quadrature weights and panels against mpmath."""
+
+import jax
+import jax.numpy as jnp
+import mpmath as mp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from fipkernels import breit_wigner as bw
+from fipkernels.panels import RHO_MIN, make_panels, split_interval
+
+N = 12
+
+
+def exact_moments(x, y, n):
+    """mu_0..mu_{n-1}: upward recurrence with 200 digits (it loses rho^(2n), 10^120 at most here)."""
+    with mp.workdps(200):
+        z = mp.mpc(x, y)
+        re = mp.log(abs((1 - z) / (-1 - z)))
+        im = mp.atan2(2 * z.imag, (z.real - 1) * (z.real + 1) + z.imag**2)
+        mu = [mp.mpc(re, im)]
+        mu.append(2 + z * mu[0])
+        for k in range(1, n - 1):
+            mu.append(((2 * k + 1) * z * mu[k] - k * mu[k - 1]) / (k + 1))
+        return mu
+
+
+def poles():
+    rng = np.random.default_rng(0)
+    out = [(s * (1 + d), -w) for s in (-1, 1) for d in (-1e-3, 0.0, 1e-12, 1e-3) for w in (1e-13, 1e-6, 1e-2)]
+    out += [(0.0, -1e-13), (0.3, -1e-9), (0.0, -0.49), (0.0, -0.51), (1.28, -1e-5), (50.0, -1e-12), (-1e3, -1e2), (1e5, -1.0)]
+    out += [(rng.uniform(-1.5, 1.5), -(10 ** rng.uniform(-13, 0.5))) for _ in range(60)]
+    out += [(rng.choice([-1, 1]) * 10 ** rng.uniform(0, 4), -(10 ** rng.uniform(-13, 3))) for _ in range(60)]
+    return out
+
+
+def test_moments_everywhere():
+    """On, inside, next to and far from the panel, widths from 1e-13: real part relative to |mu|, imaginary part relative to
+    itself (it is what |1/D|^2 is made of).  1e-11: the forward recurrence loses 1.6^22 = 3e4 of double precision."""
+    zs = poles()
+    re, im = bw.legendre_moments(*(jnp.array(v) for v in np.array(zs).T), N)
+    for i, (x, y) in enumerate(zs):
+        for k, mu in enumerate(exact_moments(x, y, N)):
+            assert abs(float(re[k, i]) - mu.real) < 1e-11 * abs(mu), (x, y, k)
+            assert abs(float(im[k, i]) - mu.imag) <= 1e-11 * abs(mu.imag), (x, y, k)
+
+
+def test_moment_derivatives():
+    """d mu_k/dz against the exact derivative k (z mu_k - mu_{k-1})/(z^2 - 1), away from z = +-1 by more than 1e-6 (closer, the
+    derivative itself is 1/(z -+ 1) and only that is tested, by the first moments)."""
+    zs = [z for z in poles() if min(abs(complex(*z) - 1), abs(complex(*z) + 1)) > 1e-6]
+    x, y = (jnp.array(v) for v in np.array(zs).T)
+    _, (d_re, d_im) = jax.jvp(lambda t: bw.legendre_moments(t, y, N), (x,), (jnp.ones_like(x),))
+    for i, (a, b) in enumerate(zs):
+        with mp.workdps(200):
+            mu, z = exact_moments(a, b, N + 1), mp.mpc(a, b)
+            for k in range(N):
+                want = 2 / (z * z - 1) if k == 0 else k * (z * mu[k] - mu[k - 1]) / (z * z - 1)
+                got = mp.mpc(float(d_re[k, i]), float(d_im[k, i]))
+                assert abs(got - want) < 1e-9 * abs(want), (a, b, k)
+
+
+def test_moment_rule_is_consistent():
+    """The custom derivative agrees with finite differences, forward and reverse, also on both sides of the switch."""
+    for x, y in [(0.2, -0.1), (1.24, -0.02), (1.26, -0.02), (-3.0, -0.5), (0.0, -0.48), (0.0, -0.52)]:
+        check_grads(lambda a, b: bw.legendre_moments(a, b, N), (jnp.array(x), jnp.array(y)), order=2, rtol=1e-5)
+
+
+M_MU, M_B, M_K = 0.1056583745, 5.27934, 0.493677
+LOW, HIGH, CHARM = 2 * M_MU, M_B - M_K, 2 * 1.6836
+BINS = [(0.1, 0.98), (1.1, 2.0), (1.1, 6.0), (11.0, 11.8), (15.0, 22.0), (LOW**2, 1.0), (16.0, HIGH**2)]
+
+
+def smooth(q, lib):
+    """Phase-space-like test function with the square-root ends and poles of a real rate."""
+    lam = (HIGH - q) * (HIGH + q) * ((M_B + M_K) ** 2 - q * q)
+    return lib.sqrt(abs(lam)) ** 3 * lib.sqrt(abs((q - LOW) * (q + LOW))) / (1 - q * q / 5.415**2) ** 2 / q
+
+
+def exact_bin(lo, hi, mass, width, scheme):
+    with mp.workdps(25):
+        m, g, lo, hi = mp.mpf(mass), mp.mpf(width), mp.mpf(lo), mp.mpf(hi)
+        points = sorted({lo, hi} | {p for k in range(14) for s in (-1, 0, 1) if lo < (p := m + s * g * mp.mpf(10) ** k) < hi})
+
+        def d(q):
+            return q * q - m * m + mp.mpc(0, 1) * g * (q if scheme == "sqrt_q2" else m)
+
+        one = mp.quad(lambda q: smooth(q, mp) / d(q), points, maxdegree=9)
+        two = mp.quad(lambda q: smooth(q, mp) / abs(d(q)) ** 2, points, maxdegree=9)
+        return complex(one), float(mp.re(two))
+
+
+@pytest.fixture(scope="module")
+def panels():
+    edges = [(max(np.sqrt(a), LOW), np.sqrt(b)) for a, b in BINS]
+    return make_panels(edges, singular=[-LOW, 0.0, LOW, CHARM, HIGH, 5.415], sqrt_points=[LOW, CHARM, HIGH])
+
+
+CASES = [(1.2, 1e-12), (1.2, 1e-4), (1.2, 0.3), (0.05, 0.01), (4.78, 1e-3), (LOW, 1e-6), (np.sqrt(2.0), 1e-8), (3.4, 1e-4)]
+CASES += [(20.0, 1.0), (0.01, 0.005), (0.6, 0.6), (2.5, 2.4), (4.2, 1e-9)]
+
+
+@pytest.mark.parametrize("scheme", ["sqrt_q2", "constant"])
+@pytest.mark.parametrize("mass,width", CASES)
+def test_bins_through_resonances(panels, mass, width, scheme):
+    """Pole inside, on the edge of and outside bins that end at thresholds or contain one.  1e-7: interpolation at Bernstein
+    radius 5 with 12 nodes is good to 4e-9 of the function; a pole at a threshold sees a suppressed function."""
+    p, sums = panels
+    w = bw.weights(p, jnp.array([mass]), jnp.array([width]), scheme)
+    f = smooth(jnp.asarray(p.q), jnp)[..., None]
+    one = sums @ np.asarray(jnp.sum(f * (w.re + 1j * w.im), axis=1))
+    two = sums @ np.asarray(jnp.sum(f * w.sq, axis=1))
+    for b in (0, 1, 5, 6):
+        lo, hi = max(np.sqrt(BINS[b][0]), LOW), np.sqrt(BINS[b][1])
+        want1, want2 = exact_bin(lo, hi, mass, width, scheme)
+        assert abs(one[b, 0] - want1) < 1e-7 * abs(want1)
+        assert abs(two[b, 0] - want2) < 1e-7 * want2
+
+
+def test_narrow_width_limit(panels):
+    """int f |1/D|^2 dq -> pi f(m)/(2 m^2 Gamma) when the pole is inside the bin."""
+    p, sums = panels
+    m = 1.3
+    for width in (1e-7, 1e-9, 1e-11):
+        w = bw.weights(p, jnp.array([m]), jnp.array([width]))
+        got = (sums @ np.asarray(jnp.sum(smooth(jnp.asarray(p.q), jnp)[..., None] * w.sq, axis=1)))[1, 0]
+        want = np.pi * float(smooth(m, np)) / (2 * m * m * width)
+        # corrections of relative order Gamma/(pi x distance to the edge)
+        assert abs(got / want - 1) < 1e-6
+
+
+def test_weights_gradient(panels):
+    """d/dm and d/dGamma of binned integrals against mpmath's numerical derivative."""
+    p, sums = panels
+    f = smooth(jnp.asarray(p.q), jnp)[..., None]
+
+    def binned(m, g):
+        w = bw.weights(p, m[None], g[None])
+        return (jnp.asarray(sums) @ jnp.sum(f * w.sq, axis=1))[1, 0]
+
+    for mass, width in [(1.2, 0.05), (1.05, 1e-3), (3.0, 0.2)]:
+        lo, hi = np.sqrt(1.1), np.sqrt(2.0)
+        dm, dg = jax.grad(binned, (0, 1))(jnp.array(mass), jnp.array(width))
+        h = 1e-6 * width
+        num_m = (exact_bin(lo, hi, mass + h, width, "sqrt_q2")[1] - exact_bin(lo, hi, mass - h, width, "sqrt_q2")[1]) / (2 * h)
+        num_g = (exact_bin(lo, hi, mass, width + h, "sqrt_q2")[1] - exact_bin(lo, hi, mass, width - h, "sqrt_q2")[1]) / (2 * h)
+        # 1e-5: cancellation in the central difference (1e-6 steps of numbers good to 1e-15)
+        assert abs(dm - num_m) < 1e-5 * max(abs(num_m), abs(num_g))
+        assert abs(dg - num_g) < 1e-5 * abs(num_g)
+
+
+def test_two_mediators(panels):
+    """int f/(D1 D2^*): distinct poles, equal masses, and the diagonal (= |1/D|^2)."""
+    p, sums = panels
+    f = smooth(jnp.asarray(p.q), jnp)[..., None]
+    a = (jnp.array([1.2]), jnp.array([0.02]))
+    for b in [(1.3, 0.3), (1.2, 0.05), (5.0, 1e-4)]:
+        re, im = bw.cross_weights(p, a, (jnp.array([b[0]]), jnp.array([b[1]])))
+        got = (sums @ np.asarray(jnp.sum(f * (re + 1j * im), axis=1)))[1, 0]
+        with mp.workdps(25):
+            d = lambda q, m, g: q * q - mp.mpf(m) ** 2 + mp.mpc(0, 1) * mp.mpf(g) * q  # noqa: E731
+            g = lambda q: smooth(q, mp) / (d(q, 1.2, 0.02) * mp.conj(d(q, *b)))  # noqa: E731, B023
+            want = complex(mp.quad(g, [mp.sqrt(1.1), 1.18, 1.2, 1.22, 1.3, mp.sqrt(2)]))
+        assert abs(got - want) < 1e-8 * abs(want)
+    re, im = bw.cross_weights(p, a, a)
+    w = bw.weights(p, *a)
+    # other interpolants, the same integrals
+    got, want = (sums @ np.asarray(jnp.sum(f * v, axis=1)) for v in (re + 1j * im, w.sq))
+    np.testing.assert_allclose(got, want, rtol=1e-7)
+
+
+def test_point_weights():
+    q = jnp.array([[1.0], [2.0]])
+    w = bw.point_weights(q, jnp.array([1.5]), jnp.array([0.1]))
+    d = np.array([1.0, 4.0]) - 1.5**2 + 0.1j * np.array([1.0, 2.0])
+    np.testing.assert_allclose((w.re + 1j * w.im)[:, 0, 0], 1 / d / (2 * np.array([1.0, 2.0])), rtol=1e-14)
+    np.testing.assert_allclose(w.sq[:, 0, 0], np.abs(1 / d) ** 2 / (2 * np.array([1.0, 2.0])), rtol=1e-14)
+
+
+def test_random_points_are_finite(panels):
+    """Value and gradient of 2e4 random (m, Gamma) over the full range, pole anywhere: no NaN, no Inf."""
+    p, _ = panels
+    rng = np.random.default_rng(1)
+    m, g = 10 ** rng.uniform(-2.3, 1.5, 20000), 10 ** rng.uniform(-12, 0, 20000)
+
+    def total(m, g):
+        w = bw.weights(p, m, g * m)
+        return jnp.sum(jnp.log(jnp.sum(w.sq, axis=(0, 1)))) + jnp.sum(w.re * 1e-3) + jnp.sum(w.im * 1e-3)
+
+    value, grads = jax.jit(jax.value_and_grad(total, (0, 1)))(jnp.array(m), jnp.array(g))
+    assert np.isfinite(value) and all(np.isfinite(x).all() for x in grads)
+
+
+def test_float32():
+    """Single precision: 1e-4 for widths of 1e-3 and more."""
+    p, sums = make_panels([(np.sqrt(1.1), np.sqrt(2.0))], singular=[0.0, LOW], sqrt_points=[])
+    p32 = p._replace(**{k: getattr(p, k).astype(np.float32) for k in ("center", "half", "q", "w", "project")})
+    m, g = jnp.array([1.2], jnp.float32), jnp.array([1.2e-3], jnp.float32)
+    w = bw.weights(p32, m, g)
+    assert w.sq.dtype == jnp.float32
+    want = bw.weights(p, jnp.array([1.2]), jnp.array([1.2e-3]))
+    np.testing.assert_allclose(float(w.sq.sum()), float(want.sq.sum()), rtol=1e-4)
+
+
+def test_panels_tile_the_bins():
+    edges = [(0.3, 1.0), (0.5, 2.0), (3.0, 4.0)]
+    p, sums = make_panels(edges, singular=[-0.2, 0.0, 0.2, 3.2], sqrt_points=[3.2])
+    got = sums @ p.w.sum(axis=1)
+    np.testing.assert_allclose(got, [b - a for a, b in edges], rtol=1e-13)
+    # nodes stay inside, and the panels at the square root use its variable
+    assert ((p.q > 0.3) & (p.q < 4.0)).all()
+    assert set(p.kind) == {-1, 0, 1}
+    tiles = split_interval(0.21, 4.0, [0.2, 4.5])
+    assert tiles[0][0] == 0.21 and tiles[-1][1] == 4.0
+    assert all(x[1] == y[0] for x, y in zip(tiles[:-1], tiles[1:], strict=True))
+    for a, b in tiles:
+        for s in (0.2, 4.5):
+            x = abs(s - 0.5 * (a + b)) / (0.5 * (b - a))
+            assert x + np.sqrt(x * x - 1) >= RHO_MIN
