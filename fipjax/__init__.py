@@ -12,8 +12,10 @@ import importlib
 import sys
 from typing import Any
 
-from fipjax import _precision  # noqa: F401  (decides float64 before anything is traced)
-from fipjax import _cache  # noqa: F401
+from fipjax import (
+    _cache,  # noqa: F401
+    _precision,  # noqa: F401  (decides float64 before anything is traced)
+)
 from fipjax._version import __version__
 from fipjax.errors import InputError
 
@@ -22,16 +24,16 @@ _LAZY = {
     "predict": "fipjax.prediction",
     "Prediction": "fipjax.prediction",
     "Likelihood": "fipjax.likelihood",
-    "scan": "fipjax.scan",
-    "open_scan": "fipjax.scan",
-    "Scan": "fipjax.scan",
-    "fit": "fipjax.fit",
-    "load_fit": "fipjax.fit",
-    "FitResult": "fipjax.fit",
-    "sample": "fipjax.sample",
-    "load_posterior": "fipjax.sample",
-    "Posterior": "fipjax.sample",
-    "plot": "fipjax.plot",
+    "scan": "fipjax.engines.scan",
+    "open_scan": "fipjax.engines.scan",
+    "Scan": "fipjax.engines.scan",
+    "fit": "fipjax.engines.fit",
+    "load_fit": "fipjax.engines.fit",
+    "FitResult": "fipjax.engines.fit",
+    "sample": "fipjax.engines.sample",
+    "load_posterior": "fipjax.engines.sample",
+    "Posterior": "fipjax.engines.sample",
+    "plot": "fipjax.plotting",
     "Theory": "fipjax.theory",
     "VectorMediator": "fipjax.theory",
     "Model": "fipjax.models",

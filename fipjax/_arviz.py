@@ -38,7 +38,7 @@ def _xarray():
         import h5py  # noqa: F401  (h5netcdf does not depend on it)
         import xarray
     except ImportError as err:
-        raise MissingDependency(f"netCDF files need xarray, h5netcdf and h5py ({err}): {_HINT} h5py") from None
+        raise MissingDependency(f"netCDF files need xarray, h5netcdf and h5py ({err}): {_HINT}") from None
     return xarray
 
 

@@ -18,7 +18,9 @@ def configure() -> str | None:
     setting = os.environ.get("FIPJAX_CACHE", "")
     if setting == "0":
         return None
-    base = Path(setting) if setting else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fipjax" / "jax"
+    base = (
+        Path(setting) if setting else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fipjax" / "jax"
+    )
     try:
         base.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -106,7 +106,10 @@ def _observables(args) -> None:
             ]
         )  # fmt: skip
         return
-    _table([[f.name + form[f.kind], f.unit or "1", f.description, f.source] for f in fams], ["observable", "unit", "meaning", "source"])
+    _table(
+        [[f.name + form[f.kind], f.unit or "1", f.description, f.source] for f in fams],
+        ["observable", "unit", "meaning", "source"],
+    )
 
 
 def _constraints(args) -> None:
@@ -117,7 +120,10 @@ def _constraints(args) -> None:
         keys = ("name", "latex", "description", "source", "cl", "applies", "softness")
         _print_json([{k: getattr(c, k) for k in keys} for c in cs])
         return
-    _table([[c.name, c.cl, c.description, c.applies, c.source] for c in cs], ["constraint", "CL", "meaning", "applies to", "source"])
+    _table(
+        [[c.name, c.cl, c.description, c.applies, c.source] for c in cs],
+        ["constraint", "CL", "meaning", "applies to", "source"],
+    )
 
 
 def _data(args) -> None:
@@ -163,7 +169,9 @@ def _parse_value(name: str, text: str) -> complex | float:
     try:
         z = complex(text.replace("i", "j").replace("jnf", "inf").replace("nan", "nan"))
     except ValueError:
-        raise InputError(f"--set {name}={text} is not numeric (allowed: NAME=NUMBER, e.g. m_V=5 or C9_bsmumu=-1+0.2j)") from None
+        raise InputError(
+            f"--set {name}={text} is not numeric (allowed: NAME=NUMBER, e.g. m_V=5 or C9_bsmumu=-1+0.2j)"
+        ) from None
     return z.real if z.imag == 0 else z
 
 
@@ -198,8 +206,10 @@ def _predict(args) -> None:
     rows = []
     for n in pred:
         fam = FAMILIES[parse(n).family.name]
-        row = [n, f"{pred[n]:.6g}", f"{pred.sm[n]:.6g}", fam.unit or "1"]
-        row.append(f"{pred[n] * fam.customary[0]:.5g} {fam.customary[1]}" if fam.customary else "")
+        # enough digits to see the shift from the Standard Model
+        digits = 6 if abs(pred[n] - pred.sm[n]) > 1e-3 * abs(pred.sm[n]) else 10
+        row = [n, f"{pred[n]:.{digits}g}", f"{pred.sm[n]:.{digits}g}", fam.unit or "1"]
+        row.append(f"{pred[n] * fam.customary[0]:.{digits}g} {fam.customary[1]}" if fam.customary else "")
         rows.append(row)
     _table(rows, ["observable", "value", "SM", "unit", "customary"])
     for name, c in pred.constraints.items():
@@ -243,7 +253,9 @@ def _scan(args) -> None:
     grid = options.pop("grid", None)
     method = options.pop("method", "grid")
     if method == "grid" and grid is None:
-        raise InputError(f"{Path(args.run).name}: [scan.grid] is missing (allowed: a table per free parameter, or method = \"sobol\")")
+        raise InputError(
+            f'{Path(args.run).name}: [scan.grid] is missing (allowed: a table per free parameter, or method = "sobol")'
+        )
     like = run.likelihood()
     _describe(like)
     result = fipjax.scan(like, grid, out=out, method=method, overwrite=args.overwrite, **options)
@@ -252,7 +264,8 @@ def _scan(args) -> None:
         _print_json({"output": str(out), "points": result.n_points, "best": best, "sm_chi2": like.sm_chi2()})
         return
     print(f"{result.n_points:,} points in {out}")
-    print("best point: " + ", ".join(f"{k} = {v:.5g}" for k, v in best.items() if isinstance(v, (int, float))))
+    where = ", ".join(f"{k} = {v:.5g}" for k, v in best["parameters"].items())
+    print(f"best point: {where}; chi2 = {best['chi2']:.2f} (SM {like.sm_chi2():.2f})")
 
 
 def _fit(args) -> None:
@@ -315,6 +328,8 @@ def _plot(args) -> None:
     out = Path(args.output) if args.output else None
     if out is not None and not (out.is_dir() or out.parent.is_dir()):
         raise InputError(f"output {args.output!r} (allowed: an existing directory, or a file name in one)")
+    if out is not None and len(args.files) > 1 and not out.is_dir():
+        raise InputError(f"output {args.output!r} for {len(args.files)} files (allowed: an existing directory)")
     for name in args.files:
         for path in plot_file(name, out):
             print(path)

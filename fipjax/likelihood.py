@@ -283,12 +283,16 @@ class Likelihood:
                 raise unknown("free parameter", unknown_names[0], self.names)
             missing = [n for n in self.names if n not in x]
             if missing:
-                raise InputError(f"parameter {missing[0]!r} is missing (allowed: a value for each of {', '.join(self.names)})")
+                raise InputError(
+                    f"parameter {missing[0]!r} is missing (allowed: a value for each of {', '.join(self.names)})"
+                )
             arrays = [jnp.asarray(x[n], dtype=float) for n in self.names]
         else:
             a = jnp.asarray(x, dtype=float)
             if a.ndim == 0 or a.shape[-1] != len(self.names):
-                raise InputError(f"point of shape {a.shape} (allowed: last axis {len(self.names)}: {', '.join(self.names)})")
+                raise InputError(
+                    f"point of shape {a.shape} (allowed: last axis {len(self.names)}: {', '.join(self.names)})"
+                )
             arrays = [a[..., i] for i in range(len(self.names))]
         shape = jnp.broadcast_shapes(*(a.shape for a in arrays))
         return {n: jnp.broadcast_to(a, shape).reshape(-1) for n, a in zip(self.names, arrays, strict=True)}, shape
@@ -326,6 +330,11 @@ class Likelihood:
         }
 
     # -- answers --------------------------------------------------------------------------------------------------------
+
+    @property
+    def batch(self) -> int:
+        """Points that engines should evaluate together."""
+        return block_size()
 
     @property
     def n_measurements(self) -> int:
@@ -393,8 +402,7 @@ class Likelihood:
             "priors": {n: p.describe() for n, p in self.priors.items()},
             "fixed": {n: (v if not isinstance(v, complex) else [v.real, v.imag]) for n, v in self.fixed.items()},
             "data_hash": digest.hexdigest()[:16],
+            "sm_chi2": round(self.sm_chi2(), 6),
             "precision": "float64" if jax.config.jax_enable_x64 else "float32",
             "version": __version__,
         }
-
-

@@ -64,12 +64,43 @@ def _check_range(kind: str, lo: float, hi: float) -> None:
         raise InputError(f"prior {kind}: min = {lo!r}, max = {hi!r} (allowed: finite, min < max)")
 
 
+# A positive range wider than this factor is moved through in its logarithm
+_LOG_COORDINATE = 4.0
+
+
 @dataclass(frozen=True)
 class Flat(Prior):
-    """Uniform between ``min`` and ``max``."""
+    """Uniform between ``min`` and ``max``.
+
+    If both are positive and far apart, u is a coordinate of ln x (the density in u stays that of a uniform x): couplings
+    tend to follow masses in power laws, which are straight lines in logarithms and curved ridges otherwise.
+    """
 
     min: float
     max: float
+
+    @property
+    def _log_range(self) -> float | None:
+        return math.log(self.max / self.min) if self.min > 0 and self.max / self.min > _LOG_COORDINATE else None
+
+    def from_real(self, u):
+        if self._log_range is None:
+            return super().from_real(u)
+        return self.min * jnp.exp(self._log_range * jax.nn.sigmoid(u))
+
+    def to_real(self, x):
+        if self._log_range is None:
+            return super().to_real(x)
+        t = jnp.log(jnp.clip(x, self.min, self.max) / self.min) / self._log_range
+        t = jnp.clip(t, 1e-12, 1.0 - 1e-12)
+        return jnp.log(t) - jnp.log1p(-t)
+
+    def log_prob_real(self, u):
+        if self._log_range is None:
+            return super().log_prob_real(u)
+        # p(x) dx/du with dx/du = x L sigmoid(u) sigmoid(-u)
+        constant = math.log(self.min * self._log_range / (self.max - self.min))
+        return constant + self._log_range * jax.nn.sigmoid(u) + jax.nn.log_sigmoid(u) + jax.nn.log_sigmoid(-u)
 
     def __post_init__(self):
         _check_range("flat", self.min, self.max)
@@ -120,7 +151,9 @@ class LogFlat(Prior):
     def log_prob(self, x):
         y = self.sign * x
         inside = (y >= self.min) & (y <= self.max)
-        return jnp.where(inside, -jnp.log(jnp.where(inside, y, 1.0)) - math.log(math.log(self.max / self.min)), -jnp.inf)
+        return jnp.where(
+            inside, -jnp.log(jnp.where(inside, y, 1.0)) - math.log(math.log(self.max / self.min)), -jnp.inf
+        )
 
     @property
     def support(self):
@@ -178,7 +211,9 @@ class Gaussian(Prior):
 
     def __post_init__(self):
         if not (math.isfinite(self.mean) and math.isfinite(self.sigma)) or self.sigma <= 0:
-            raise InputError(f"prior gaussian: mean = {self.mean!r}, sigma = {self.sigma!r} (allowed: finite, sigma > 0)")
+            raise InputError(
+                f"prior gaussian: mean = {self.mean!r}, sigma = {self.sigma!r} (allowed: finite, sigma > 0)"
+            )
 
     def from_unit(self, s):
         return self.mean + self.sigma * jax.scipy.stats.norm.ppf(s)

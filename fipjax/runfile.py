@@ -1,21 +1,21 @@
 """Run files: one TOML file says model, data and what to do.
 
-    [model]
-    name = "deft44"
-    region = "high"
+[model]
+name = "deft44"
+region = "high"
 
-    [parameters.gamma_V]          # replaces the model's prior, or fixes the parameter
-    fixed = 0.1
+[parameters.gamma_V]          # replaces the model's prior, or fixes the parameter
+fixed = 0.1
 
-    [data]
-    vintage = "2021"
-    use = ["LHCb:1403.8044:B+->Kmumu", "a_mu"]
+[data]
+vintage = "2021"
+use = ["LHCb:1403.8044:B+->Kmumu", "a_mu"]
 
-    [scan]
-    [scan.grid.m_V]
-    min = 2.0
-    max = 20.0
-    n = 100
+[scan]
+[scan.grid.m_V]
+min = 2.0
+max = 20.0
+n = 100
 """
 
 from __future__ import annotations

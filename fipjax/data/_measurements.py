@@ -293,7 +293,12 @@ def select(
     for pattern, count in hits.items():
         if count == 0:
             ids = [s.id for s in sets if vintage in s.vintages]
-            raise unknown(f"measurement in vintage {vintage!r}", pattern, ids, "set id, arXiv number or observable; see 'fipjax data'")
+            raise unknown(
+                f"measurement in vintage {vintage!r}",
+                pattern,
+                ids,
+                "set id, arXiv number or observable; see 'fipjax data'",
+            )
     return _assemble(chosen, left_out)
 
 

@@ -29,7 +29,12 @@ def _parameters():
     for op in ("VLL", "VRR", "VLR", "SLL", "SRR", "SLR", "TLL", "TRR"):
         out.append(
             Parameter(
-                f"C{op}_bsbs", rf"C_{{{op}}}^{{bsbs}}", "GeV^-2", f"Delta F = 2 coefficient C_{op} (H = -C O)", 0.0, complex=True
+                f"C{op}_bsbs",
+                rf"C_{{{op}}}^{{bsbs}}",
+                "GeV^-2",
+                f"Delta F = 2 coefficient C_{op} (H = -C O)",
+                0.0,
+                complex=True,
             )
         )
     return tuple(out)

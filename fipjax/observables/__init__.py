@@ -1,7 +1,7 @@
 """Observables: the list of them, and the predictor that evaluates many at once."""
 
+from fipjax.observables import bkll, g2, leptonic, mixing  # noqa: F401  (register themselves)
 from fipjax.observables.base import FAMILIES, Family, Request, canonical, list_observables, parse
-from fipjax.observables import bkll, g2, leptonic, mixing  # noqa: E402,F401  (register themselves)
 from fipjax.observables.predictor import Predictor
 
 __all__ = ["FAMILIES", "Family", "Predictor", "Request", "canonical", "list_observables", "parse"]

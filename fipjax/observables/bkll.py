@@ -176,7 +176,13 @@ def _stack(parts):
     return jnp.concatenate([jnp.broadcast_to(p, (p.shape[0], b)) for p in parts])
 
 
-_NEEDS = {"dBR": {"rate"}, "FH": {"rate", "flat"}, "AFB": {"rate", "asym"}, "ACP": {"rate", "difference"}, "R": {"rate"}}
+_NEEDS = {
+    "dBR": {"rate"},
+    "FH": {"rate", "flat"},
+    "AFB": {"rate", "asym"},
+    "ACP": {"rate", "difference"},
+    "R": {"rate"},
+}
 
 
 class BKllGroup:
@@ -251,7 +257,12 @@ def _register():
             proc, t = f"{key}{lep}", f"{tex_mode[key]}{tex}"
             group = f"bkll:{key}"
             rows = [
-                ("dBR/dq2", "GeV^-2", rf"\mathrm{{d}}\mathcal{{B}}/\mathrm{{d}}q^2({t})", "CP-averaged differential branching fraction"),
+                (
+                    "dBR/dq2",
+                    "GeV^-2",
+                    rf"\mathrm{{d}}\mathcal{{B}}/\mathrm{{d}}q^2({t})",
+                    "CP-averaged differential branching fraction",
+                ),
                 ("FH", "", rf"F_H({t})", "flat term of the angular distribution"),
                 ("AFB", "", rf"A_\mathrm{{FB}}({t})", "forward-backward asymmetry"),
                 ("ACP", "", rf"A_\mathrm{{CP}}({t})", "direct CP asymmetry"),
@@ -259,14 +270,33 @@ def _register():
             for head, unit, latex, text in rows:
                 cust = (1e8, "1e-8 GeV^-2") if unit else None
                 register_family(
-                    Family(f"<{head}>({proc})", BINNED, unit, rf"\langle {latex}\rangle", text + ", bin average", papers, group, q2, cust)
+                    Family(
+                        f"<{head}>({proc})",
+                        BINNED,
+                        unit,
+                        rf"\langle {latex}\rangle",
+                        text + ", bin average",
+                        papers,
+                        group,
+                        q2,
+                        cust,
+                    )
                 )
                 register_family(Family(f"{head}({proc})", POINT, unit, latex, text, papers, group, q2, cust))
         q2 = (4.0 * par["m_mu"] ** 2, hi)
         tex = "R_K" if key == "B+->K" else "R_{K^0}"
         text = "ratio of muon to electron rates"
         register_family(
-            Family(f"<Rmue>({key}ll)", BINNED, "", tex, text + ", bins integrated first", "hep-ph/0310219", f"bkll:{key}", q2)
+            Family(
+                f"<Rmue>({key}ll)",
+                BINNED,
+                "",
+                tex,
+                text + ", bins integrated first",
+                "hep-ph/0310219",
+                f"bkll:{key}",
+                q2,
+            )
         )
         register_family(Family(f"Rmue({key}ll)", POINT, "", tex, text, "hep-ph/0310219", f"bkll:{key}", q2))
         register_group(f"bkll:{key}", BKllGroup)

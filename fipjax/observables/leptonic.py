@@ -64,7 +64,16 @@ class LeptonicGroup:
                     add = helicity * (re + 1j * im) / n
                     p, p_bar = (p, p_bar + add) if bar else (p + add, p_bar)
         return leptonic.branching_ratio(
-            p, p_bar, s, s_bar, n_abs=jnp.abs(t["n"]), m_b_meson=t["m"], tau=t["tau"], f_b=t["f"], m_l=t["m_l"], y=t["y"]
+            p,
+            p_bar,
+            s,
+            s_bar,
+            n_abs=jnp.abs(t["n"]),
+            m_b_meson=t["m"],
+            tau=t["tau"],
+            f_b=t["f"],
+            m_l=t["m_l"],
+            y=t["y"],
         )
 
     def evaluate(self, theory: Theory, tables):
@@ -90,7 +99,13 @@ _MEANING = {
 
 register_group("leptonic", LeptonicGroup)
 for _name, _unit, _latex, _text, _cust in (
-    ("BR(Bs->mumu)", "", r"\overline{\mathcal{B}}(B_s\to\mu^+\mu^-)", "time-integrated branching fraction", (1e9, "1e-9")),
+    (
+        "BR(Bs->mumu)",
+        "",
+        r"\overline{\mathcal{B}}(B_s\to\mu^+\mu^-)",
+        "time-integrated branching fraction",
+        (1e9, "1e-9"),
+    ),
     ("BR(Bs->ee)", "", r"\overline{\mathcal{B}}(B_s\to e^+e^-)", "time-integrated branching fraction", (1e14, "1e-14")),
     ("BR(B0->mumu)", "", r"\mathcal{B}(B^0\to\mu^+\mu^-)", "branching fraction", (1e10, "1e-10")),
     ("BR(B0->ee)", "", r"\mathcal{B}(B^0\to e^+e^-)", "branching fraction", (1e15, "1e-15")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-
 from fipjax.observables.base import NUMBER, Family, Request, register_family, register_group
 from fipjax.theory import Theory, wilson
 from fipkernels import mixing
@@ -32,7 +31,12 @@ class MixingGroup:
         # arXiv:hep-ph/0612167 in the form Gamma12/M12 = 1e-4 (c + a lambda_u/lambda_t); no new physics in Gamma12 of the SM part
         gamma12 = m12 * (par["Gamma12_Bs_c"] + par["Gamma12_Bs_a"] * sm["eps_u"]) * 1e-4
         return {
-            "me": me, "m12": m12, "gamma12": gamma12, "m": par["m_Bs"], "m_b": sm["m_b_mix"], "m_s": sm["m_s_mix"],
+            "me": me,
+            "m12": m12,
+            "gamma12": gamma12,
+            "m": par["m_Bs"],
+            "m_b": sm["m_b_mix"],
+            "m_s": sm["m_s_mix"],
             "v_cb_cs": sm["v_cb_cs"],
         }
 

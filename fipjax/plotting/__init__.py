@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from fipjax.plotting.figures import load, plot, plot_corner, plot_file, plot_pulls, plot_scan, plot_spectrum
-from fipjax.plotting.style import Figure, save, style
+from fipjax.plotting.style import Figure, save
 
 __all__ = [
     "Figure",
@@ -20,5 +20,4 @@ __all__ = [
     "plot_scan",
     "plot_spectrum",
     "save",
-    "style",
 ]

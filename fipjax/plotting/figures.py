@@ -1,8 +1,8 @@
 """Pictures of scans, fits and posteriors.
 
 Every function returns a :class:`matplotlib.figure.Figure` at print size, in the style of
-:mod:`fipjax.plotting.style`; :func:`fipjax.plotting.style.save` writes it.  :func:`plot` and :func:`plot_file` choose the
-picture from what they are given.
+:mod:`fipjax.plotting.style`; :func:`fipjax.plotting.style.save` writes it.  :func:`plot` and :func:`plot_file` choose
+the picture from what they are given.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, MultipleLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, MultipleLocator, NullLocator
 
 from fipjax.errors import InputError, unknown
 from fipjax.plotting import style as st
@@ -120,7 +120,7 @@ def _scan_quantity(scan: Any, name: str) -> _Quantity:
 
 def _label_axis(ax: Axes, which: str, q: _Quantity, low: float, high: float, ticks: int = 7) -> None:
     """Scale, limits, ticks and label of one axis."""
-    power = st.dress_axis(getattr(ax, f"{which}axis"), q.scale, low, high, q.width, ticks)
+    power = st.dress_axis(ax, which, q.scale, low, high, q.width, ticks)
     text = st.with_unit(f"${'-' if q.sign < 0 else ''}{q.latex}$", st.scaled_unit(q.unit, power))
     getattr(ax, f"set_{which}label")(text)
 
@@ -182,7 +182,7 @@ def plot_scan(
         sm_chi2 = None if known is None else float(known)
     look = _ScanLook(scan, best["parameters"], top, None if sm_chi2 is None else sm_chi2 + 2.0 * top, cuts)
     text = _scan_title(scan, (*xs, *(ys or ()))) if title is None else title
-    with st.style():
+    with st.context():
         if ys is None:
             return _scan_curve(look, xs[0], text, width)
         if scan.method == "grid":
@@ -221,20 +221,23 @@ def _choose_axes(scan, x, y, products) -> tuple[tuple[str, ...], tuple[str, ...]
             )
         return chosen
 
-    given = [None if v is None else check(v) for v in (x, y)]
+    given: list[Any] = [None if v is None else check(v) for v in (x, y)]
     wanted = [check(p) for p in products]
     if len(wanted) > given.count(None):
         raise InputError(f"{len(wanted)} products for {given.count(None)} free axes (allowed: at most one per axis)")
     for i in (1, 0):
         if given[i] is None and wanted:
             given[i] = wanted.pop()
-    used = {n for v in given if v for n in v}
+    used = {v[0] for v in given if v and len(v) == 1}
+    factors = {n for v in given if v and len(v) > 1 for n in v}
     # a mass belongs on the horizontal axis, a coupling on the vertical one
-    rest = sorted((n for n in names if n not in used), key=lambda n: (not n.startswith("m_"), names.index(n)))
+    rest = sorted(
+        (n for n in names if n not in used), key=lambda n: (n in factors, not n.startswith("m_"), names.index(n))
+    )
     if given[0] is None:
         given[0] = (rest.pop(0),) if rest else None
     if given[1] is None:
-        rest.sort(key=lambda n: (not n.startswith("C"), names.index(n)))
+        rest.sort(key=lambda n: (n in factors, not n.startswith("C"), names.index(n)))
         given[1] = (rest.pop(0),) if rest else None
     if given[0] is None:
         given = [given[1], None]
@@ -305,20 +308,27 @@ def _sm_text(look: _ScanLook) -> str:
 
 
 def _mark_sm(ax: Axes, look: _ScanLook, names: Sequence[str]) -> Any | None:
-    """Draw the SM if it lies in the plane; the legend entry, or None if there is nothing to say."""
+    """Draw the SM if it lies in the plane; the legend entry, or None if it does not."""
     place = _sm_place(look.scan, names)
     if place is None:
-        return None if look.sm is None else Line2D([], [], ls="", label=_sm_text(look))
+        return None
+    handle: Any
     if None not in place:
-        (handle,) = ax.plot(
-            *([v] for v in place), "X", ms=6.0, mfc=st.SM_COLOUR, mec="white", mew=0.5, zorder=6, clip_on=False
-        )
+        (handle,) = ax.plot([0.0], [0.0], "X", ms=6.0, mfc=st.SM_COLOUR, mec="white", mew=0.5, zorder=6, clip_on=False)
     else:
         draw = ax.axvline if place[0] is not None else ax.axhline
         handle = draw(0.0, color=st.SM_COLOUR, ls=(0, (4, 2)), lw=1.0, zorder=4)
     handle.set_gid("sm")
     handle.set_label(_sm_text(look))
     return handle
+
+
+def _scan_legend(fig: Figure, look: _ScanLook, handles: Sequence[Any], sm: Any | None, title: str) -> None:
+    """Legend of a scan; an SM that is not in the picture is named in the line above."""
+    if sm is None and look.sm is not None:
+        first, *rest = title.split("\n")
+        title = "\n".join([f"{first}{'; ' if first else ''}SM: $\\Delta\\chi^2 = {look.sm:.1f}$", *rest])
+    _top_legend(fig, [*handles, *([] if sm is None else [sm])], title)
 
 
 def _star(ax: Axes, x: float, y: float) -> Line2D:
@@ -340,6 +350,8 @@ def _top_legend(fig: Figure, handles: Sequence[Any], title: str, columns: int = 
     order = [grid[r * columns + c] for c in range(columns) for r in range(rows)]
     legend = fig.legend(handles=order, loc="outside upper center", ncols=columns, title=title or None)
     legend.get_title().set_multialignment("center")
+    # a tall legend does not take its room from the axes
+    fig.set_figheight(fig.get_figheight() + 0.14 * max(0, rows - 2))
 
 
 def _band_patches(labels: Sequence[str]) -> list[Patch]:
@@ -419,32 +431,30 @@ def _scan_regions(look: _ScanLook, xname: str, yname: str, title: str, width: fl
         cs.set_gid("edges")
     handles: list[Any] = _band_patches(_SIGMA_LABELS)
     handles.append(_star(ax, qx.sign * look.best[xname], qy.sign * look.best[yname]))
-    sm = _mark_sm(ax, look, (xname, yname))
-    handles += [sm] if sm else []
-    for mask, gid, text, look_of in (
+    covers: list[tuple[np.ndarray, str, str, dict[str, Any]]] = [
         (excluded, "excluded", "excluded", {"hatches": ["//////"], "colors": ["white"]}),
         (missing, "missing", "not computed", {"colors": ["#EEEEEE"]}),
-    ):
+    ]
+    for mask, gid, text, look_of in covers:
         if mask.any():
             cover = RegularGridInterpolator((finer[0][0], finer[1][0]), mask.astype(float))(mesh).T
-            cs = ax.contourf(fx, fy, cover, levels=[0.5, 1.5], zorder=3, **look_of)
+            cs = ax.contourf(fx, fy, cover, levels=[0.5, 1.5], zorder=2.2, **look_of)
             cs.set_gid(gid)
             if not mask.all():
-                ax.contour(fx, fy, cover, levels=[0.5], colors=[st.GREY], linewidths=0.6, zorder=3)
+                ax.contour(fx, fy, cover, levels=[0.5], colors=[st.GREY], linewidths=0.6, zorder=2.3)
             colour, hatch = look_of["colors"][0], look_of.get("hatches", [None])[0]
             handles.append(Patch(fc=colour, ec=st.GREY, lw=0.5, hatch=hatch, label=text))
-    _top_legend(fig, handles, title)
+    _scan_legend(fig, look, handles, _mark_sm(ax, look, (xname, yname)), title)
     return fig
 
 
-def _scan_curve(look: _ScanLook, names: tuple[str, ...], title: str, width: float) -> Figure:
+def _scan_curve(look: _ScanLook, name: str, title: str, width: float) -> Figure:
     """Delta(-2 ln L) of a scan that varies one parameter."""
-    scan, q = look.scan, _scan_quantity(look.scan, names[0])
+    scan, q = look.scan, _scan_quantity(look.scan, name)
     if scan.method == "grid":
-        v, lp = np.asarray(scan.axes[names[0]], float), scan.profile(names[0], cuts=look.cuts)
+        v, lp = np.asarray(scan.axes[name], float), scan.profile(name, cuts=look.cuts)
     else:
-        v, lp = _read_points(look, [names])
-        v = v[0]
+        (v,), lp = _read_points(look, [(name,)])
     v = q.sign * v
     order = np.argsort(v)
     v, delta = v[order], 2.0 * (look.top - np.where(np.isfinite(lp[order]), lp[order], np.nan))
@@ -464,19 +474,17 @@ def _scan_curve(look: _ScanLook, names: tuple[str, ...], title: str, width: floa
             rf"${sigma}\sigma$", (1.0, level), (2, 0), xycoords=("axes fraction", "data"),
             textcoords="offset points", va="center", fontsize=st.SMALL, color=st.GREY,
         )  # fmt: skip
-    handles: list[Any] = [curve, _star(ax, q.sign * look.best[names[0]], 0.0)]
-    if look.sm is not None:
-        if look.sm < ceiling:
-            handles.append(ax.axhline(look.sm, color=st.SM_COLOUR, ls=(0, (4, 2)), lw=1.0, label=_sm_text(look)))
-        else:
-            handles.append(Line2D([], [], ls="", label=_sm_text(look)))
+    handles: list[Any] = [curve, _star(ax, q.sign * look.best[name], 0.0)]
+    sm = None
+    if look.sm is not None and look.sm < ceiling:
+        sm = ax.axhline(look.sm, color=st.SM_COLOUR, ls=(0, (4, 2)), lw=1.0, label=_sm_text(look))
     bad = ~np.isfinite(delta)
     if bad.any() and not bad.all():
         ax.fill_between(
             v, 0, 1, where=bad, transform=ax.get_xaxis_transform(), fc="white", hatch="//////", lw=0.0, step="mid"
         )
         handles.append(Patch(fc="white", ec=st.GREY, lw=0.5, hatch="//////", label="excluded"))
-    _top_legend(fig, handles, title)
+    _scan_legend(fig, look, handles, sm, title)
     return fig
 
 
@@ -494,7 +502,7 @@ def _each_chunk(look: _ScanLook, names: Sequence[str]) -> Iterator[tuple[np.ndar
         yield c["log_prob"][good], table
 
 
-def _value(names: Sequence[str], table: Mapping[str, np.ndarray]) -> np.ndarray:
+def _value(names: Sequence[str], table: Mapping[str, Any]) -> np.ndarray:
     """Product of the named columns."""
     out = np.ones(())
     for n in names:
@@ -509,7 +517,7 @@ def _read_points(look: _ScanLook, axes: Sequence[tuple[str, ...]]) -> tuple[list
 
 
 def _banded_points(look: _ScanLook, axes: Sequence[tuple[str, ...]], most: int) -> list[np.ndarray]:
-    """For 1, 2, 3 sigma and beyond: points (2, n), at most ``most`` each; a random subset that does not depend on chunks."""
+    """For 1, 2, 3 sigma and beyond: points (2, n), a random subset of at most ``most`` each."""
     rng = np.random.default_rng(0)
     limits = [-math.inf, *DELTA_CHI2[2], math.inf]
     kept: list[list[np.ndarray]] = [[], [], [], []]
@@ -520,7 +528,10 @@ def _banded_points(look: _ScanLook, axes: Sequence[tuple[str, ...]], most: int) 
             kept[i].append(values[:, (delta > limits[i]) & (delta <= limits[i + 1])])
             if sum(p.shape[1] for p in kept[i]) > 4 * most:
                 kept[i] = [_lowest(np.concatenate(kept[i], axis=1), most)]
-    return [_lowest(np.concatenate(k, axis=1), m)[:2] for k, m in zip(kept, (most,) * 3 + (min(most, _MOST_BEYOND),), strict=True)]
+    return [
+        _lowest(np.concatenate(k, axis=1), m)[:2]
+        for k, m in zip(kept, (most,) * 3 + (min(most, _MOST_BEYOND),), strict=True)
+    ]
 
 
 def _lowest(points: np.ndarray, most: int) -> np.ndarray:
@@ -584,12 +595,12 @@ def _scan_points(
 ) -> Figure:
     """Quasi-random points in the 1, 2, 3 sigma bands."""
     bands = _banded_points(look, (xs, ys), most)
-    best = np.array([[_value(a, look.best)] for a in (xs, ys)], float)
+    best = np.array([[float(_value(a, look.best))] for a in (xs, ys)])
     good, every = np.concatenate([best, *bands[:3]], axis=1), np.concatenate([best, *bands], axis=1)
     columns = _point_segments(look, xs, good[0], every[0])
     rows = _point_segments(look, ys, good[1], every[1])[::-1]  # positive on top
     fig = st.new_figure(width, (0.92 if len(rows) == 1 else 1.15) * width + 0.14 * (title.count("\n") + 1))
-    fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
+    fig.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
     panels = fig.subplots(len(rows), len(columns), squeeze=False)
     size = 5.0 if sum(b.shape[1] for b in bands[:3]) < 2000 else 2.0
     handles: list[Any] = []
@@ -600,7 +611,13 @@ def _scan_points(
                 px, ok = column.place(bands[i][0])
                 py, fine = row.place(bands[i][1])
                 dots = ax.scatter(
-                    px[ok & fine], py[ok & fine], s=size, c=_POINT_COLOURS[i], lw=0.0, rasterized=True, zorder=4 - i
+                    px[ok & fine],
+                    py[ok & fine],
+                    s=size if i < 3 else 1.2,
+                    c=_POINT_COLOURS[i],
+                    lw=0.0,
+                    rasterized=True,
+                    zorder=4 - i,
                 )
                 dots.set_gid(f"{SIGMAS[i]} sigma" if i < 3 else "beyond")
             bx, ok = column.place(best[0])
@@ -624,15 +641,12 @@ def _scan_points(
                 )  # fmt: skip
             if len(columns) > 1 and r == 0:
                 ax.set_title("product > 0" if column.sign > 0 else "product < 0", fontsize=st.NORMAL)
-    names = [n[0] if len(n) == 1 else "" for n in (xs, ys)]
     for i, text in enumerate((*_SIGMA_LABELS, r"allowed, $> 3\sigma$")):
         handles.append(Line2D([], [], ls="", marker="o", ms=4, color=_POINT_COLOURS[i], label=text))
     handles.append(star)
-    if "" not in names:
-        sm = _mark_sm(panels[0, 0], look, names)
-    else:
-        sm = None if look.sm is None else Line2D([], [], ls="", label=_sm_text(look))
-    _top_legend(fig, [*handles, *([sm] if sm else [])], title)
+    plain = len(xs) == len(ys) == 1
+    sm = _mark_sm(panels[0, 0], look, (xs[0], ys[0])) if plain else None
+    _scan_legend(fig, look, handles, sm, title)
     return fig
 
 
@@ -654,15 +668,15 @@ def _pull_list(fit_or_pulls: Any) -> list[dict]:
     return pulls
 
 
-def _by_publication(pulls: Sequence[Mapping]) -> dict[str, list[Mapping]]:
+def _by_publication(pulls: Sequence[Mapping], short: bool = False) -> dict[str, list[Mapping]]:
     """Publication -> its pulls, in the order of the data."""
     out: dict[str, list[Mapping]] = {}
     for p in pulls:
-        out.setdefault(st.publication_label(str(p.get("measurement", ""))), []).append(p)
+        out.setdefault(st.publication_label(str(p.get("measurement", "")), short), []).append(p)
     return out
 
 
-_ROW = 0.135
+_ROW = 0.14
 _GAP = 0.45
 _ONE_PANEL = 48.0
 
@@ -710,10 +724,10 @@ def plot_pulls(fit: Any, *, title: str | None = None, width: float | None = None
     values = np.array([[p["sm_pull"], p["pull"]] for p in pulls], float)
     edge = float(np.clip(1.06 * np.nanmax(np.abs(values)), 3.3, 6.5))
     text = _fit_title(fit) if title is None else title
-    with st.style(
+    with st.context(
         **{"xtick.labelsize": st.SMALL + 0.5, "ytick.labelsize": st.SMALL + 0.5, "axes.labelsize": st.NORMAL}
     ):
-        fig = st.new_figure(width, rows * _ROW + 0.85 + 0.13 * text.count("\n"))
+        fig = st.new_figure(width, rows * _ROW + (1.32 if text else 0.95))
         axes = fig.subplots(1, len(panels), squeeze=False)[0]
         for ax, panel in zip(axes, panels, strict=True):
             _pull_panel(ax, panel, edge, rows)
@@ -760,13 +774,14 @@ def _pull_panel(ax: Axes, rows: Sequence[_Row], edge: float, height: float) -> N
                 f"{v:.1f}" if v < 99.95 else f"{v:.0f}", (1.0, y), (column * 4.6 * 72, 0),
                 xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="center",
                 fontsize=st.SMALL, color=st.VERMILLION if key == "sm_pull" else st.BLUE,
+                in_layout=False,
             )  # fmt: skip
-    for (gid, xy), look in zip(
-        drawn.items(),
-        ({"mfc": "white", "mec": st.VERMILLION, "mew": 1.0, "ms": 4.5}, {"mfc": st.BLUE, "mec": st.BLUE, "ms": 3.5}),
-        strict=True,
-    ):
-        (line,) = ax.plot([v for v, _ in xy], [y for _, y in xy], "o", zorder=4 + (gid == "pull"), **look)
+    looks: dict[str, dict[str, Any]] = {
+        "sm_pull": {"mfc": "white", "mec": st.VERMILLION, "mew": 1.0, "ms": 4.5},
+        "pull": {"mfc": st.BLUE, "mec": st.BLUE, "ms": 3.5},
+    }
+    for gid, xy in drawn.items():
+        (line,) = ax.plot([v for v, _ in xy], [y for _, y in xy], "o", zorder=4 + (gid == "pull"), **looks[gid])
         line.set_gid(gid)
     for word, column, colour in (("SM", 0.062, st.VERMILLION), ("fit", 0.125, st.BLUE)):
         ax.annotate(
@@ -815,7 +830,7 @@ def plot_spectrum(
     family, bins = _spectrum_bins(pulls, observable)
     factor, unit = family.customary if family is not None and family.customary else (1.0, family.unit if family else "")
     text = _run_title(getattr(fit_or_pulls, "fingerprint", None) or {}) if title is None else title
-    with st.style(**{"axes.labelsize": st.NORMAL}):
+    with st.context(**{"axes.labelsize": st.NORMAL, "legend.fontsize": st.SMALL + 0.5}):
         fig = st.new_figure(width, (0.85 if width < 4 else 0.6) * width + 0.14 * (text.count("\n") + 1))
         ax = fig.add_subplot()
         handles: list[Any] = []
@@ -830,9 +845,10 @@ def plot_spectrum(
             )
             box.set_gid("sm")
             ax.add_patch(box)
-            ax.plot([lo, hi], [sm, sm], color=st.SM_COLOUR, lw=1.0, zorder=2, solid_capstyle="butt")
+            # wide enough to be seen where the best fit lies on top
+            ax.plot([lo, hi], [sm, sm], color=st.SM_COLOUR, lw=1.8, zorder=2, solid_capstyle="butt")
             value = factor * float(p["value"])
-            (step,) = ax.plot([lo, hi], [value, value], color=st.BLUE, lw=1.6, zorder=3, solid_capstyle="butt")
+            (step,) = ax.plot([lo, hi], [value, value], color=st.BLUE, lw=1.3, zorder=3, solid_capstyle="butt")
             step.set_gid("best fit")
         for (label, (q2, values)), colour in zip(
             (curves or {}).items(), _cycle((st.PURPLE, st.GREEN, st.SKY, st.BLACK)), strict=False
@@ -843,7 +859,7 @@ def plot_spectrum(
             line.set_gid("curve")
             handles.append(line)
         data = []
-        publications = _by_publication([p for _, p in bins])
+        publications = _by_publication([p for _, p in bins], short=True)
         for (name, members), marker in zip(publications.items(), _cycle("osD^v<>ph8"), strict=False):
             edges = np.array([e for e, p in bins if any(p is m for m in members)])
             y = factor * np.array([float(p["measured"]) for p in members])
@@ -857,7 +873,7 @@ def plot_spectrum(
             points.lines[0].set_gid("data")
             data.append(points)
         sm_patch = Patch(fc=(*to_rgba(st.SM_COLOUR)[:3], 0.35), ec=st.SM_COLOUR, lw=0.8, label="SM")
-        handles = [*data, sm_patch, Line2D([], [], color=st.BLUE, lw=1.6, label="best fit"), *handles]
+        handles = [*data, sm_patch, Line2D([], [], color=st.BLUE, lw=1.3, label="best fit"), *handles]
         ax.autoscale_view()
         ends = np.array([e for e, _ in bins])
         pad = 0.02 * np.ptp(ends)
@@ -869,12 +885,14 @@ def plot_spectrum(
             if ends.min() < q2 < ends.max() and not any(lo < q2 < hi for lo, hi in drawn):
                 ax.axvline(q2, color=st.GREY, lw=0.6, ls=(0, (1, 2)), zorder=0.5)
                 ax.annotate(
-                    name, (q2, 1.0), (0, -2), xycoords=("data", "axes fraction"), textcoords="offset points", rotation=90,
-                    ha="right", va="top", fontsize=st.SMALL, color=st.GREY,
+                    name, (q2, 1.0), (0, -2), xycoords=("data", "axes fraction"), textcoords="offset points",
+                    rotation=90, ha="right", va="top", fontsize=st.SMALL, color=st.GREY,
                 )  # fmt: skip
+        ax.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
         ax.set_xlabel(r"$q^2$ [GeV$^2$]")
         ax.set_ylabel(st.with_unit(st.observable_label(observable, with_bin=False), unit))
-        _top_legend(fig, handles, text, columns=2 if max(len(n) for n in publications) > 10 or len(handles) > 3 else 3)
+        longest = max(len(n) for n in publications)
+        _top_legend(fig, handles, text, columns=int(np.clip(width / (0.055 * longest + 0.4), 1, 4 if width > 4 else 2)))
     return fig
 
 
@@ -914,8 +932,9 @@ def _binned(pulls: Sequence[Mapping]) -> dict[str, list[tuple[tuple[float, float
 class _Column:
     """One column of a corner plot.
 
-    t: drawn coordinate of every draw (x / 10^power, log10|x|, or asinh(x / width)/ln 10).  low, high: drawn range.
-    edges: prior edges in t (nan: none).  x: the values.
+    kind: "linear", "log" or "signed_log".  x: the values.  t: what is drawn, x / 10^power, log10|x| or
+    asinh(x / width)/ln 10.  low, high: drawn range.  ess: effective number of draws.  curve: grid, density, density at
+    the draws, thresholds.
     """
 
     names: tuple[str, ...]
@@ -930,7 +949,6 @@ class _Column:
     width: float = 0.0
     power: int = 0
     ess: float = math.nan
-    edges: tuple[float, float] = (math.nan, math.nan)
     curve: tuple[np.ndarray, np.ndarray, np.ndarray, list[float]] | None = field(default=None, repr=False)
     bandwidth: float = math.nan
 
@@ -946,63 +964,46 @@ _STRAY = 0.0027
 
 
 def _column(names: Sequence[str], x: np.ndarray, prior: Mapping | None, about: Mapping, ess: float) -> _Column:
-    """How a parameter or a product is drawn.  prior: description of its prior, or {"prior": "signed_log"} for a product."""
+    """How a parameter or a product is drawn.
+
+    prior: description of the parameter's prior; {"prior": "signed_log"} for a product with a logarithmic factor.
+    """
     latex, unit = _product_latex(names, about)
-    if len(names) == 1:
-        unit = str((about.get(names[0]) or {}).get("unit") or "")
     kind = (prior or {}).get("prior", "flat")
-    single = len(names) == 1
-    if kind in ("log", "signed_log"):
-        positive = float(np.mean(x > 0))
-        minority = min(positive, 1.0 - positive)
-        size = np.log10(np.maximum(np.abs(x), 1e-300))
-        if minority <= _STRAY:
-            t = size
-            ends = (math.log10(prior["min"]), math.log10(prior["max"])) if single else (math.nan, math.nan)
-            if kind == "signed_log":
-                ends = (math.nan, ends[1])
-            sign = ">" if positive > 0.5 else "<"
-            note = f" (${sign}0$)" if (positive < 0.5 or kind == "signed_log") else ""
-            if minority > 0:
-                note = rf" (${100 * (1 - minority):.1f}\%\ {sign}0$)"
-            label = st.with_unit(rf"$\log_{{10}}|{latex}|$", unit) + note
-            out = _Column(tuple(names), label, rf"$\log_{{10}}|{latex}|$", unit, "log", x, t, 0, 0, ess=ess, edges=ends)
-        else:
-            least = float(prior["min"]) if single else 0.0
-            scale = max(least, 10.0 ** (float(np.quantile(size, 0.01)) - 0.3))
-            t = np.arcsinh(x / scale) / math.log(10.0)
-            ends = (math.nan, math.nan)
-            if single:
-                ends = tuple(math.asinh(s * prior["max"] / scale) / math.log(10.0) for s in (-1, 1))
-            label = st.with_unit(f"${latex}$", unit)
-            out = _Column(
-                tuple(names),
-                label,
-                rf"$\log_{{10}}|{latex}|$",
-                unit,
-                "signed_log",
-                x,
-                t,
-                0,
-                0,
-                scale,
-                ess=ess,
-                edges=ends,
-            )
+    # a product has no prior edges of its own
+    least, most = (prior["min"], prior["max"]) if prior and "min" in prior else (math.nan, math.nan)
+    positive = float(np.mean(x > 0))
+    minority = min(positive, 1.0 - positive)
+    size = np.log10(np.maximum(np.abs(x), 1e-300))
+    short, note, width, power = rf"$\log_{{10}}|{latex}|$", "", 0.0, 0
+    if kind in ("log", "signed_log") and minority <= _STRAY:
+        if positive < 0.5 or kind == "signed_log":
+            share = rf"{100 * (1 - minority):.1f}\%\ " if minority > 0 else ""
+            note = f"(${share}{'>' if positive > 0.5 else '<'}0$)"
+        kind, t = "log", size
+        edges = (math.log10(least) if (prior or {})["prior"] == "log" else math.nan, math.log10(most))
+        label = short
+    elif kind in ("log", "signed_log"):
+        kind = "signed_log"
+        # the empty decades around zero are left out
+        width = float(np.nanmax([least, 10.0 ** (float(np.quantile(size, 0.01)) - 0.3)]))
+        t = np.arcsinh(x / width) / math.log(10.0)
+        edges = (-math.asinh(most / width) / math.log(10.0), math.asinh(most / width) / math.log(10.0))
+        label = f"${latex}$"
     else:
-        power = st.power_of(np.quantile(x, (0.002, 0.998)))
-        t = x / 10.0**power
-        ends = (
-            (prior["min"] / 10.0**power, prior["max"] / 10.0**power)
-            if kind == "flat" and prior and single
-            else (math.nan,) * 2
-        )
-        label = st.with_unit(f"${latex}$", st.scaled_unit(unit, power))
-        out = _Column(tuple(names), label, f"${latex}$", unit, "linear", x, t, 0, 0, power=power, ess=ess, edges=ends)
-    low, high = np.quantile(out.t, (0.0008, 0.9992))
+        kind, power = "linear", st.power_of(np.quantile(x, (0.002, 0.998)))
+        t, edges = x / 10.0**power, (least / 10.0**power, most / 10.0**power)
+        label = short = f"${latex}$"
+    bracket = f"[{st.unit_text(st.scaled_unit(unit, power))}]" if unit or power else ""
+    rest = " ".join(v for v in (bracket, note) if v)
+    if rest:
+        label += ("\n" if kind == "log" or len(names) > 1 else " ") + rest
+    low, high = (float(v) for v in np.quantile(t, (0.0008, 0.9992)))
     pad = 0.12 * (high - low) or 0.5
-    out.low = float(max(low - pad, out.edges[0]) if math.isfinite(out.edges[0]) else low - pad)
-    out.high = float(min(high + pad, out.edges[1]) if math.isfinite(out.edges[1]) else high + pad)
+    # up to an edge of the prior if the draws come near it
+    start = edges[0] if edges[0] <= low and edges[0] > low - pad else low - pad
+    stop = edges[1] if edges[1] >= high and edges[1] < high + pad else high + pad
+    out = _Column(tuple(names), label, short, unit, kind, x, t, start, stop, width, power, ess)
     _density_1d(out)
     return out
 
@@ -1035,7 +1036,7 @@ def _plug_in_bandwidth(t: np.ndarray, low: float, high: float, n: float, bins: i
     except (ValueError, ZeroDivisionError, OverflowError):
         h = silverman
     # a kernel narrower than a bin shows the bins; one wider than the rule of thumb is a failed root
-    return float(np.clip(h, 0.5 * (high - low) / bins, max(1.5 * silverman, (high - low) / bins)))
+    return float(np.clip(h, 0.5 * (high - low) / bins, max(4.0 * silverman, (high - low) / bins)))
 
 
 def _smoothed(counts: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -1052,20 +1053,64 @@ def thresholds(density_at_draws: np.ndarray, contents: Sequence[float] = PROBABI
 
 
 def _density_1d(c: _Column, bins: int = 512) -> None:
-    """Density of a column on a grid, its thresholds, and the bandwidth."""
+    """Density of a column on a grid, its thresholds, and the bandwidth.
+
+    The bandwidth is widened, by a factor of at most 2, while a region has a gap that is only noise: otherwise a
+    parameter that the data leave alone is cut into stripes.
+    """
     low, high = c.low, c.high
     n = c.ess if math.isfinite(c.ess) and c.ess > 10 else float(c.t.size)
-    c.bandwidth = h = _plug_in_bandwidth(c.t, low, high, n) if np.ptp(c.t) > 0 else 0.05 * (high - low)
+    best = _plug_in_bandwidth(c.t, low, high, n) if np.ptp(c.t) > 0 else 0.05 * (high - low)
     step = (high - low) / bins
-    reach = min(bins // 2, max(1, math.ceil(4.0 * h / step)))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / h) ** 2)
     counts = np.histogram(c.t, bins, (low, high))[0].astype(float)
-    density = _smoothed(counts, kernel / kernel.sum())
     centres = low + step * (np.arange(bins) + 0.5)
-    at = np.interp(c.t, centres, density)
-    at[(c.t < low) | (c.t > high)] = 0.0
-    c.curve = (np.r_[low, centres, high], np.r_[density[0], density, density[-1]] / density.max(), at, thresholds(at))
-    c.curve[3][:] = [v / density.max() for v in c.curve[3]]
+    for factor in (1.0, 1.4, 2.0):
+        h = min(factor * best, 0.25 * (high - low))
+        reach = min(bins, max(1, math.ceil(4.0 * h / step)))
+        kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / h) ** 2)
+        density = _smoothed(counts, kernel / kernel.sum())
+        at = np.interp(c.t, centres, density)
+        at[(c.t < low) | (c.t > high)] = 0.0
+        limits = thresholds(at)
+        scale = float(density.sum()) * step
+        # two standard deviations of a kernel estimate, relative
+        noise = [2.0 * math.sqrt(scale / max(2.0 * math.sqrt(math.pi) * n * h * v, 1e-300)) for v in limits]
+        if not any(_noisy_gap(density, v, r) for v, r in zip(limits, noise, strict=True)):
+            break
+    c.bandwidth, peak = best, float(density.max())
+    grid, drawn = np.r_[low, centres, high], np.r_[density[0], density, density[-1]] / peak
+    c.curve = (grid, drawn, at / peak, [v / peak for v in limits])
+
+
+def _noisy_gap(density: np.ndarray, limit: float, noise: float) -> bool:
+    """Whether density >= limit has a gap in which the density is below the limit by no more than the relative noise."""
+    inside = np.flatnonzero(density >= limit)
+    for i in np.flatnonzero(np.diff(inside) > 1):
+        if density[inside[i] : inside[i + 1] + 1].min() > limit * (1.0 - noise):
+            return True
+    return False
+
+
+def _local_correlation(x: np.ndarray, y: np.ndarray, hx: float, hy: float, most: int = 1000) -> float:
+    """Correlation that the kernel (widths hx, hy) should have: that of the draws where they form a narrow valley.
+
+    The covariance in a Gaussian window of 2.5 widths around each draw, with the effect of the window taken out and
+    structure wider than 4 widths ignored: 0 where the density varies slowly, the slope of a valley that is narrower
+    than the kernel, whatever the other modes do.
+    """
+    step = max(1, math.ceil(len(x) / most))
+    u, v = x[::step] / hx, y[::step] / hy
+    du, dv = u - u[:, None], v - v[:, None]
+    weight = np.exp(-(du * du + dv * dv) / (2.0 * 2.5**2))
+    total = weight.sum(axis=1, keepdims=True)
+    au, av = (np.sum(weight * d, axis=1, keepdims=True) / total for d in (du, dv))
+    cuu, cvv, cuv = (np.sum(weight * p * q) / total.sum() for p, q in ((du - au, du), (dv - av, dv), (du - au, dv)))
+    if not cuu * cvv - cuv * cuv > 1e-12 * cuu * cvv:
+        return 0.0
+    # inverse covariances of Gaussians add up in their product
+    values, vectors = np.linalg.eigh(np.linalg.inv([[cuu, cuv], [cuv, cvv]]) - np.eye(2) / 2.5**2)
+    local = (vectors / (np.maximum(values, 0.0) + 1.0 / 4.0**2)) @ vectors.T
+    return float(local[0, 1] / math.sqrt(local[0, 0] * local[1, 1]))
 
 
 def density_2d(
@@ -1078,19 +1123,19 @@ def density_2d(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Smoothed density of draws: (x grid, y grid, density (x, y), density at the draws).
 
-    The kernel is Gaussian with the given widths and the correlation of the draws, so that narrow diagonal valleys
+    The kernel is Gaussian with the given widths and the local correlation of the draws, so that narrow diagonal valleys
     stay narrow.  Draws outside the ranges count with density 0.
     """
     from scipy.ndimage import map_coordinates
 
     ranges = (x_range, y_range)
     steps = [(hi - lo) / bins for lo, hi in ranges]
-    # never narrower than a bin, across the diagonal too
-    hx, hy = (max(h, 0.8 * s) / s for h, s in zip(bandwidths, steps, strict=True))
-    rho = float(np.corrcoef(x, y)[0, 1]) if np.ptp(x) > 0 and np.ptp(y) > 0 else 0.0
-    most = math.sqrt(max(0.0, 1.0 - (0.8 / min(hx, hy)) ** 2))
-    rho = float(np.clip(rho, -min(most, 0.95), min(most, 0.95)))
-    rx, ry = (min(bins // 2, max(1, math.ceil(4.0 * h))) for h in (hx, hy))
+    # not narrower than a bin, across the diagonal either
+    hx, hy = (max(h, s) / s for h, s in zip(bandwidths, steps, strict=True))
+    rho = _local_correlation(x, y, hx * steps[0], hy * steps[1])
+    most = math.sqrt(max(0.0, 1.0 - (1.0 / min(hx, hy)) ** 2))
+    rho = float(np.clip(rho, -most, most))
+    rx, ry = (min(bins, max(1, math.ceil(4.0 * h))) for h in (hx, hy))
     u, v = np.meshgrid(np.arange(-rx, rx + 1) / hx, np.arange(-ry, ry + 1) / hy, indexing="ij")
     kernel = np.exp(-0.5 * (u * u - 2.0 * rho * u * v + v * v) / (1.0 - rho * rho))
     counts = np.histogram2d(x, y, bins, ranges)[0]
@@ -1120,7 +1165,7 @@ def plot_corner(
     Parameters with a logarithmic prior are drawn as log10 of their modulus.  Where both signs occur the axis is a
     signed logarithm, negative values left (below) and positive ones right (above), and the title has the share and
     the interval of each sign.  Regions are those of highest density in the coordinates that are drawn: draws are
-    binned, smoothed (Gaussian kernel, improved Sheather-Jones bandwidth, corrected at the prior's edges), and the
+    binned, smoothed (Gaussian kernel, improved Sheather-Jones bandwidth or a little more, corrected at edges), and the
     boundary is placed so that exactly the stated share of the draws lies inside.  Titles are median and equal-tailed
     68% interval.  A posterior that failed its diagnostics gets a red banner.
 
@@ -1149,7 +1194,7 @@ def plot_corner(
     if width is None:
         width = st.COLUMN if size <= 2 else st.DOUBLE if size <= 6 else 1.1 * size + 0.7
         width = 4.6 if size == 3 else 5.6 if size == 4 else width
-    with st.style(**{"xtick.labelsize": st.SMALL, "ytick.labelsize": st.SMALL, "axes.titlesize": st.SMALL + 0.5,
+    with st.context(**{"xtick.labelsize": st.SMALL, "ytick.labelsize": st.SMALL, "axes.titlesize": st.SMALL + 0.5,
                      "axes.labelsize": st.NORMAL, "xtick.top": False, "ytick.right": False}):  # fmt: skip
         banner = _banner_lines(verdict, width)
         return _draw_corner(columns, title, banner, mark or {}, width)
@@ -1200,7 +1245,7 @@ def _banner_lines(verdict: Sequence[str], width: float) -> list[str]:
         return []
     mixing = any("disagree" in v or "never moved" in v for v in verdict)
     head = "chains did not mix: " if mixing else "do not rely on this posterior: "
-    lines = textwrap.wrap("WARNING, " + head + "; ".join(verdict), int(width * 72 / (0.47 * st.NORMAL)))
+    lines = textwrap.wrap("WARNING, " + head + "; ".join(verdict), int(width * 72 / (0.52 * st.NORMAL)))
     if len(lines) > 4:
         lines = [*lines[:3], lines[3][: int(len(lines[3]) * 0.96)].rsplit(" ", 1)[0] + " ..."]
     return [st.plain_text(line) for line in lines]
@@ -1211,12 +1256,13 @@ def _draw_corner(
 ) -> Figure:
     """The figure itself."""
     n = len(columns)
-    left, right, bottom = 0.62, 0.12, 0.52
+    two = any("\n" in c.label for c in columns)
+    left, right, bottom = (0.76, 0.12, 0.6) if two else (0.62, 0.12, 0.48)
     titles = [_column_title(c) for c in columns]
     lines = max(t.count("\n") + 1 for t in titles)
-    head = 0.14 * lines + 0.1
+    head = 0.165 * lines + 0.06
     strip = 0.135 * len(banner) + 0.14 if banner else 0.0
-    top = head + strip + (0.36 + 0.13 * title.count("\n") if n == 1 else 0.0)
+    top = head + strip + (0.36 if n == 1 else 0.0)
     panel = (width - left - right) / n
     height = top + bottom + n * panel * (0.8 if n == 1 else 1.0)
     fig = st.new_figure(width, height, layout="none")
@@ -1230,14 +1276,14 @@ def _draw_corner(
         wspace=0.06,
         hspace=0.06,
     )
-    label_at = -0.44 / panel
+    label_at = -0.38 / panel
     for i, row in enumerate(columns):
         for j, column in enumerate(columns[: i + 1]):
             ax = fig.add_subplot(grid[i, j])
             ax.set_xlim(column.low, column.high)
             if i == j:
                 _draw_marginal(ax, row)
-                ax.set_title(titles[i], pad=3.0, linespacing=1.25)
+                ax.set_title(titles[i], pad=5.0, linespacing=1.45)
             else:
                 ax.set_ylim(row.low, row.high)
                 _draw_joint(ax, column, row)
@@ -1253,24 +1299,35 @@ def _draw_corner(
                         *([v] for v in places), "*", ms=7.0, mfc="white", mec="black", mew=0.6, zorder=7
                     ).pop().set_gid("mark")
             if i == n - 1:
-                ax.set_xlabel(column.label)
-                ax.xaxis.set_label_coords(0.5, -0.3 / panel)
+                ax.set_xlabel(column.label, linespacing=1.2)
+                ax.xaxis.set_label_coords(0.5, -0.22 / panel)
             else:
                 ax.tick_params(labelbottom=False)
             if j == 0 and i > 0:
-                ax.set_ylabel(row.label)
+                ax.set_ylabel(row.label, linespacing=1.2)
                 ax.yaxis.set_label_coords(label_at, 0.5)
             else:
                 ax.tick_params(labelleft=False)
     handles: list[Any] = _band_patches([rf"${100 * p:.{0 if p < 0.99 else 1}f}\%$" for p in (0.68, 0.95, 0.997)])
     if mark:
         handles.append(Line2D([], [], ls="", marker="*", ms=7, mfc="white", mec="black", mew=0.6, label="best fit"))
+    place: dict[str, Any]
     if n == 1:
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 1 - (strip + 0.02) / height), "ncols": 4}
+        title = title.replace("\n", ", ")
+        place = {
+            "loc": "upper center",
+            "bbox_to_anchor": (0.5, 1 - (strip + 0.02) / height),
+            "ncols": 4,
+            "alignment": "center",
+        }
     else:
         # the empty corner, beside the title of the second column
-        place = {"loc": "upper right", "bbox_to_anchor": (1 - right / width, 1 - (strip + 0.06) / height)}
-    fig.legend(handles=handles, title=title or None, alignment="left", **place)
+        place = {
+            "loc": "upper right",
+            "bbox_to_anchor": (1 - right / width, 1 - (strip + 0.06) / height),
+            "alignment": "left",
+        }
+    fig.legend(handles=handles, title=title or None, **place)
     if banner:
         box = Rectangle(
             (0.0, 1 - strip / height),
@@ -1293,6 +1350,7 @@ def _draw_corner(
 
 def _draw_marginal(ax: Axes, c: _Column) -> None:
     """Density of one column, the intervals shaded."""
+    assert c.curve is not None
     t, density, _, limits = c.curve
     ax.set_ylim(0.0, 1.1)
     ax.yaxis.set_major_locator(NullLocator())
@@ -1305,11 +1363,15 @@ def _draw_marginal(ax: Axes, c: _Column) -> None:
         ax.axvline(0.0, color=st.GREY, lw=0.5, ls=(0, (1, 2)), zorder=0.5)
 
 
+_SMOOTHER = 1.2
+"""Contours show noise more than they show bias: a little above the optimal width."""
+
+
 def _draw_joint(ax: Axes, column: _Column, row: _Column) -> None:
     """Regions of two columns."""
     n = min(column.ess, row.ess) if math.isfinite(column.ess) and math.isfinite(row.ess) else float(column.t.size)
     # from the optimal width in one dimension to that in two
-    grow = max(n, 10.0) ** (1.0 / 5.0 - 1.0 / 6.0)
+    grow = _SMOOTHER * max(n, 10.0) ** (1.0 / 5.0 - 1.0 / 6.0)
     gx, gy, density, at = density_2d(
         column.t, row.t, (column.low, column.high), (row.low, row.high), (grow * column.bandwidth, grow * row.bandwidth)
     )
@@ -1330,17 +1392,24 @@ def _draw_joint(ax: Axes, column: _Column, row: _Column) -> None:
 
 
 def _corner_ticks(axis: Any, c: _Column) -> None:
-    """At most four ticks."""
+    """A few ticks, none so close to an edge that its label meets that of the next panel."""
+    room, apart = 0.05 * (c.high - c.low), 5.2 if c.kind == "signed_log" else 3.0
+    kept: list[tuple[float, str]] = []
     if c.kind == "signed_log":
         low, high = (c.width * math.sinh(v * math.log(10.0)) for v in (c.low, c.high))
-        places, names = st.signed_ticks(c.width, low, high, most=5)
-        axis.set_major_locator(FixedLocator([c.place(v) for v in places]))
-        axis.set_major_formatter(FixedFormatter(names))
-        return
-    axis.set_major_locator(
-        MaxNLocator(4, prune="both", steps=[1, 2, 2.5, 5, 10], integer=c.kind == "log" and c.high - c.low > 2.5)
-    )
-    axis.set_major_formatter(FuncFormatter(lambda v, _: f"${v:g}$"))
+        ticks = [(c.place(v), name) for v, name in zip(*st.signed_ticks(c.width, low, high, most=60), strict=True)]
+        kept = [(v, name) for v, name in ticks if v == 0.0]
+        # the largest decade of each sign first: from zero outwards all labels would be in the middle
+        ticks.sort(key=lambda r: -abs(r[0]))
+    else:
+        whole = c.kind == "log" and c.high - c.low > 2.5
+        values = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(c.low, c.high)
+        ticks = [(float(v), f"${v:g}$") for v in values]
+    for v, name in ticks:
+        if c.low + room < v < c.high - room and all(abs(v - w) > apart * room for w, _ in kept):
+            kept.append((v, name))
+    axis.set_major_locator(FixedLocator([v for v, _ in kept]))
+    axis.set_major_formatter(FixedFormatter([name for _, name in kept]))
 
 
 def _column_title(c: _Column) -> str:
@@ -1363,7 +1432,7 @@ def _column_title(c: _Column) -> str:
 
 
 def _kind(thing: Any) -> str:
-    """ "scan", "fit" or "posterior"."""
+    """What a thing is: "scan", "fit" or "posterior"."""
     for kind, marks in (
         ("scan", ("manifest", "chunks")),
         ("fit", ("best", "pulls")),
@@ -1402,7 +1471,7 @@ def load(path: str | os.PathLike) -> Any:
     readers = {".json": fipjax.load_fit, ".nc": fipjax.load_posterior}
     if path.suffix not in readers:
         raise InputError(
-            f"cannot plot {str(path)!r} (allowed: a scan .zarr directory, a fit .json or a posterior .nc that fipjax wrote)"
+            f"cannot plot {str(path)!r} (allowed: a .zarr scan, .json fit or .nc posterior that fipjax wrote)"
         )
     return readers[path.suffix](path)
 
@@ -1450,7 +1519,8 @@ def _target(path: Path, out: str | os.PathLike | None, main: str) -> tuple[Path,
     name = f"{path.name.removesuffix(path.suffix)}_{main}"
     if out is None:
         return path.resolve().parent / name, st.FORMATS
-    target, formats = Path(out).expanduser(), st.FORMATS
+    target = Path(out).expanduser()
+    formats: tuple[str, ...] = st.FORMATS
     if target.is_dir():
         return target / name, formats
     suffix = target.suffix.lower()

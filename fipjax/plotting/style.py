@@ -17,10 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MatplotlibFigure
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 from fipjax.errors import InputError
 
@@ -75,6 +82,7 @@ RC: dict[str, Any] = {
     "legend.labelspacing": 0.35,
     "legend.borderaxespad": 0.2,
     "axes.linewidth": 0.6,
+    "axes.axisbelow": False,
     "axes.labelpad": 3.0,
     "axes.formatter.use_mathtext": True,
     "axes.formatter.useoffset": False,
@@ -106,11 +114,12 @@ RC: dict[str, Any] = {
 
 
 @contextlib.contextmanager
-def style(**changes: Any) -> Iterator[None]:
-    """matplotlib's defaults with :data:`RC` on top, and ``changes`` (rcParams) on top of that, inside the ``with`` block."""
+def context(**changes: Any) -> Iterator[None]:
+    """matplotlib's defaults with :data:`RC`, then ``changes`` (rcParams), on top, inside the ``with`` block."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**RC, **changes})
+        params: Any = {**RC, **changes}
+        matplotlib.rcParams.update(params)
         yield
 
 
@@ -119,7 +128,7 @@ class Figure(MatplotlibFigure):
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        with style():
+        with context():
             self.savefig(buffer, format="png", dpi=150)
         return buffer.getvalue()
 
@@ -146,7 +155,7 @@ def save(figure: MatplotlibFigure, stem: str | os.PathLike, formats: Sequence[st
             kind, {"Date": None}
         )
         try:
-            with style():
+            with context():
                 figure.savefig(scratch, format=kind, metadata=metadata)
             os.replace(scratch, path)
         except OSError as err:
@@ -197,7 +206,10 @@ def parameter_label(name: str, about: Mapping[str, Any] | None = None) -> str:
 
 
 def observable_label(name: str, with_bin: bool = True) -> str:
-    r"""Label of an observable, e.g. ``$\langle ...(B^+\to K^+\mu^+\mu^-)\rangle$ [1.1, 6.0]``; unknown names stay as they are."""
+    r"""Label of an observable, e.g. ``$\langle ...(B^+\to K^+\mu^+\mu^-)\rangle$ [1.1, 6.0]``.
+
+    Names that fipjax does not know stay as they are.
+    """
     from fipjax.observables import FAMILIES
 
     head, _, rest = name.partition("[")
@@ -214,12 +226,17 @@ def observable_label(name: str, with_bin: bool = True) -> str:
     return label
 
 
-def publication_label(measurement: str) -> str:
-    """``LHCb, arXiv:1403.8044`` for the id of a set of measurements; an id that is not shipped stays as it is."""
+def publication_label(measurement: str, short: bool = False) -> str:
+    """``LHCb, arXiv:1403.8044`` (short: ``LHCb 1403.8044``) for the id of a set of measurements.
+
+    An id that is not shipped stays as it is.
+    """
     from fipjax.data import list_sets
 
     for s in list_sets():
         if s.id == measurement:
+            if short:
+                return " ".join(x for x in (s.experiment, s.arxiv) if x)
             number = s.arxiv if "/" in s.arxiv or not s.arxiv else f"arXiv:{s.arxiv}"
             return ", ".join(x for x in (s.experiment, number) if x)
     return plain_text(measurement)
@@ -245,7 +262,7 @@ def interval_text(median: float, low: float, high: float) -> str:
     power = math.floor(math.log10(size))
     power = power if power < -2 or power > 4 else 0
     m, up, down = (v / 10.0**power for v in (median, high - median, median - low))
-    digits = max(0, min(6, 1 - math.floor(math.log10(min(errors) / 10.0**power))))
+    digits = max(0, min(6, 1 - math.floor(math.log10(min(errors) / 10.0**power) + 1e-9)))
     text = f"{m:.{digits}f}^{{+{up:.{digits}f}}}_{{-{down:.{digits}f}}}"
     return rf"({text})\times 10^{{{power}}}" if power else text
 
@@ -281,12 +298,12 @@ def power_of(values: Sequence[float]) -> int:
     return power if power < -2 or power > 4 else 0
 
 
-def dress_axis(axis: Axis, scale: str, low: float, high: float, width: float = 0.0, ticks: int = 7) -> int:
-    """Scale, limits and ticks of an axis; the power of ten that its label must name (0: none).
+def dress_axis(ax: Any, which: str, scale: str, low: float, high: float, width: float = 0.0, ticks: int = 7) -> int:
+    """Scale, limits and ticks of the x or y axis of ``ax``; the power of ten that its label must name (0: none).
 
     scale: "linear", "log" or "signed_log" (asinh(x / width): logarithmic on both sides of zero).
     """
-    ax, which = axis.axes, axis.axis_name
+    axis = getattr(ax, f"{which}axis")
     set_scale, set_limits = getattr(ax, f"set_{which}scale"), getattr(ax, f"set_{which}lim")
     if scale == "log":
         set_scale("log")
@@ -303,10 +320,11 @@ def dress_axis(axis: Axis, scale: str, low: float, high: float, width: float = 0
         places, names = signed_ticks(width, low, high, ticks)
         axis.set_major_locator(FixedLocator(places))
         axis.set_major_formatter(FixedFormatter(names))
-        axis.set_minor_locator(NullLocator())
+        every = signed_ticks(width, low, high, 40)[0]
+        axis.set_minor_locator(FixedLocator(every) if len(every) < 40 else NullLocator())
         return 0
     set_limits(low, high)
-    axis.set_major_locator(MaxNLocator(ticks - 1, steps=[1, 2, 5, 10]))
+    axis.set_major_locator(MaxNLocator(ticks + 1, steps=[1, 2, 5, 10]))
     power = power_of((low, high))
     if power:
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"${v / 10.0**power:g}$"))

@@ -145,7 +145,7 @@ def penguin_f15(y):
     """F(y) of arXiv:2106.12582 eq. (3.15), y = m_phi^2/m_chi^2 > 0.
 
     F = [3 - 3y + (1 + 2y) ln y]/[6 (y - 1)^2] = penguin_sum(1/y)/y.
-    1/2 + (ln y)/6 for y -> 0, zero at y = 0.11658598, 1/12 at y = 1, (2 ln y - 3)/(6y) for large y.
+    1/2 + (ln y)/6 for y -> 0, zero at y = 0.11658603, 1/12 at y = 1, (2 ln y - 3)/(6y) for large y.
     """
     near, t, (p, n, ln) = _regions(y)
     top = 3.0 * (n - p) + (n + 2.0 * p) * ln
@@ -194,7 +194,7 @@ def _gauss_sum_jvp(weights, order, primals, tangents):
 
 
 def _cluster(masses, power, inside):
-    """int_0^inf ds s^power / prod_i (s + m_i) for power + 2 ordered masses; 1 where `inside` is false."""
+    """int_0^inf ds s^power / prod_i (s + m_i) for power + 2 ordered masses; unused if not `inside`."""
     masses = [jnp.where(inside, m, 1.0) for m in masses]
     # s = c (1 - tau)/tau; the integral does not depend on c, so its derivative is not needed
     scale = jax.lax.stop_gradient(1.0 / jnp.sqrt(masses[0] * masses[-1]))
@@ -230,7 +230,7 @@ def box_f3(x, y, z):
     F = sum over t in (x, y, z) of t^2 ln t/[(t - 1)(t - ..)(t - ..)], the second divided difference of
     t^2 ln t/(t - 1), which is int_0^inf ds s^2/[(s + 1)(s + x)(s + y)(s + z)].  Positive; 1/3 at x = y = z = 1,
     -ln t - 3/2 for x = y = z = t -> 0 (the paper's "F of order 1" for 100 GeV on 1 TeV is 3.2).
-    At most two arguments may be zero.
+    At most two arguments may be zero; the derivative with respect to a zero argument is returned as 0.
     """
     x, y, z = (1.0 * jnp.asarray(v) for v in (x, y, z))
     # the smallest positive number that can still be divided by; zero stands for it

@@ -51,7 +51,9 @@ def _smoothness(a: float, b: float, singular: list[float], sqrt_points: list[flo
     return worst
 
 
-def split_interval(lo: float, hi: float, singular: list[float], sqrt_points: list[float] = ()) -> list[tuple[float, float]]:
+def split_interval(
+    lo: float, hi: float, singular: list[float], sqrt_points: list[float] = ()
+) -> list[tuple[float, float]]:
     """Split (lo, hi) in q until every panel sees each singular point far enough away.
 
     Singular points must not lie inside (lo, hi); a panel that ends at one of ``sqrt_points`` uses the square-root variable,
@@ -63,6 +65,7 @@ def split_interval(lo: float, hi: float, singular: list[float], sqrt_points: lis
         if _smoothness(a, b, singular, list(sqrt_points)) >= 1.0 or b - a < 1e-9 * b:
             out.append((a, b))
             continue
+
         # geometric in the distance from whichever end is closer to trouble
         def gap(x, a=a, b=b):
             return min((abs(s - x) for s in singular if not (_is_end(s, a) or _is_end(s, b))), default=b - a)
@@ -130,6 +133,12 @@ def make_panels(
     project = p * wx[:, None] * (np.arange(nodes) + 0.5)
     sums = np.array([[float(lo <= a + 1e-8 * b and hi >= b - 1e-8 * b) for a, b in tiles] for lo, hi in edges])
     panels = Panels(
-        np.array(kind, dtype=np.int32), np.array(center), np.array(half), np.array(thr), np.array(q), np.array(w), project
+        np.array(kind, dtype=np.int32),
+        np.array(center),
+        np.array(half),
+        np.array(thr),
+        np.array(q),
+        np.array(w),
+        project,
     )
     return panels, sums

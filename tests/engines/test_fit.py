@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import fipjax  # noqa: F401  (float64)
+from fipjax.engines.fit import fit, interval_text, load_fit, naive_significance
 from fipjax.errors import InputError
-from fipjax.fit import fit, interval_text, load_fit, naive_significance
 from fipjax.priors import Flat, Gaussian, LogFlat, SignedLog
 
 

@@ -12,10 +12,8 @@ import pytest
 
 import fipjax  # noqa: F401  (float64)
 from fipjax import _arviz
-from fipjax.errors import InputError, MissingDependency
-from fipjax.fit import fit
-from fipjax.priors import Flat, Gaussian, LogFlat
-from fipjax.sample import (
+from fipjax.engines.fit import fit
+from fipjax.engines.sample import (
     Posterior,
     SampleInterrupted,
     chain_groups,
@@ -26,8 +24,10 @@ from fipjax.sample import (
     rhat,
     sample,
 )
+from fipjax.errors import InputError, MissingDependency
+from fipjax.priors import Flat, Gaussian, LogFlat
 
-sampling = importlib.import_module("fipjax.sample")  # fipjax.sample may be the function
+sampling = importlib.import_module("fipjax.engines.sample")  # fipjax.sample may be the function
 
 
 class Fake:
@@ -108,11 +108,15 @@ def test_gaussian_mean_and_covariance(gauss_run):
     assert "verdict: ok" in text and "R-hat" in text and "GeV" in text
 
 
-def test_both_chain_methods_give_the_same_draws(gauss_run):
-    # same streams of random numbers; a batched gradient may round otherwise, and trajectories amplify that
-    p = sample(gauss(), warmup=500, draws=20, progress=False, chain_method="vectorized")
+def test_both_chain_methods_give_the_same_draws():
+    # same streams of random numbers; a batched gradient may round otherwise and trajectories amplify that, so early
+    # steps are compared
+    start = [{"a": 0.3 + 0.05 * i, "b": 0.5, "c": 0.6} for i in range(3)]
+    one, two = (
+        sample(gauss(), chains=3, warmup=20, draws=5, init=start, progress=False, chain_method=m) for m in ("threads", "vectorized")
+    )
     for k in "abc":
-        np.testing.assert_allclose(p.samples[k][:, :5], gauss_run.samples[k][:, :5], rtol=1e-3)
+        np.testing.assert_allclose(one.samples[k], two.samples[k], rtol=1e-6)
 
 
 def test_banana_against_emcee():
@@ -122,7 +126,8 @@ def test_banana_against_emcee():
     def chi2(x, log=jnp.log):
         return (x["a"] / 1.0) ** 2 + ((log(x["b"]) - 0.5 * x["a"] ** 2) / 0.3) ** 2
 
-    p = sample(Fake({"a": Flat(-6.0, 6.0), "b": LogFlat(1e-3, 1e9)}, chi2), warmup=500, draws=2000, progress=False)
+    like = Fake({"a": Flat(-6.0, 6.0), "b": LogFlat(1e-3, 1e9)}, chi2)
+    p = sample(like, warmup=500, draws=2000, target_accept=0.97, progress=False)
     assert p.ok, p.verdict
 
     def log_post(v):  # the prior of b is flat in log b: sampled in that coordinate
@@ -215,7 +220,7 @@ def test_diagnostics_equal_arviz(kind):
         # the same definitions (1903.08008) coded twice: rounding only
         assert rhat(x) == pytest.approx(float(np.asarray(arviz.rhat(x))), rel=1e-10)
         assert ess_bulk(x) == pytest.approx(float(np.asarray(arviz.ess(x))), rel=1e-10)
-        assert ess_tail(x) == pytest.approx(float(np.asarray(arviz.ess(x, method="tail"))), rel=1e-10)
+        assert ess_tail(x) == pytest.approx(float(np.asarray(arviz.ess(x, method="tail", prob=(0.05, 0.95)))), rel=1e-10)
 
 
 def test_energy_diagnostic():

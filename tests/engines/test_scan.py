@@ -15,8 +15,8 @@ import pytest
 
 from fipjax.errors import InputError
 from fipjax.priors import Flat, Gaussian, LogFlat
-from fipjax.scan import Scan, ScanInterrupted, SobolPoints, axis_values, open_scan, scan
-from fipjax.store import ScanStore
+from fipjax.engines.scan import Scan, ScanInterrupted, SobolPoints, axis_values, open_scan, scan
+from fipjax.engines.store import ScanStore
 
 zarr = pytest.importorskip("zarr")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fipjax import store as store_module
+from fipjax.engines import store as store_module
 from fipjax.errors import InputError, MissingDependency
-from fipjax.store import Column, Layout, ScanStore, complete_manifest, encode_name, first_difference
+from fipjax.engines.store import Column, Layout, ScanStore, complete_manifest, encode_name, first_difference
 
 zarr = pytest.importorskip("zarr")
 

@@ -29,7 +29,16 @@ def exact_moments(x, y, n):
 def poles():
     rng = np.random.default_rng(0)
     out = [(s * (1 + d), -w) for s in (-1, 1) for d in (-1e-3, 0.0, 1e-12, 1e-3) for w in (1e-13, 1e-6, 1e-2)]
-    out += [(0.0, -1e-13), (0.3, -1e-9), (0.0, -0.49), (0.0, -0.51), (1.28, -1e-5), (50.0, -1e-12), (-1e3, -1e2), (1e5, -1.0)]
+    out += [
+        (0.0, -1e-13),
+        (0.3, -1e-9),
+        (0.0, -0.49),
+        (0.0, -0.51),
+        (1.28, -1e-5),
+        (50.0, -1e-12),
+        (-1e3, -1e2),
+        (1e5, -1.0),
+    ]
     out += [(rng.uniform(-1.5, 1.5), -(10 ** rng.uniform(-13, 0.5))) for _ in range(60)]
     out += [(rng.choice([-1, 1]) * 10 ** rng.uniform(0, 4), -(10 ** rng.uniform(-13, 3))) for _ in range(60)]
     return out
@@ -81,7 +90,9 @@ def smooth(q, lib):
 def exact_bin(lo, hi, mass, width, scheme):
     with mp.workdps(25):
         m, g, lo, hi = mp.mpf(mass), mp.mpf(width), mp.mpf(lo), mp.mpf(hi)
-        points = sorted({lo, hi} | {p for k in range(14) for s in (-1, 0, 1) if lo < (p := m + s * g * mp.mpf(10) ** k) < hi})
+        points = sorted(
+            {lo, hi} | {p for k in range(14) for s in (-1, 0, 1) if lo < (p := m + s * g * mp.mpf(10) ** k) < hi}
+        )
 
         def d(q):
             return q * q - m * m + mp.mpc(0, 1) * g * (q if scheme == "sqrt_q2" else m)
@@ -97,7 +108,16 @@ def panels():
     return make_panels(edges, singular=[-LOW, 0.0, LOW, CHARM, HIGH, 5.415], sqrt_points=[LOW, CHARM, HIGH])
 
 
-CASES = [(1.2, 1e-12), (1.2, 1e-4), (1.2, 0.3), (0.05, 0.01), (4.78, 1e-3), (LOW, 1e-6), (np.sqrt(2.0), 1e-8), (3.4, 1e-4)]
+CASES = [
+    (1.2, 1e-12),
+    (1.2, 1e-4),
+    (1.2, 0.3),
+    (0.05, 0.01),
+    (4.78, 1e-3),
+    (LOW, 1e-6),
+    (np.sqrt(2.0), 1e-8),
+    (3.4, 1e-4),
+]
 CASES += [(20.0, 1.0), (0.01, 0.005), (0.6, 0.6), (2.5, 2.4), (4.2, 1e-9)]
 
 
@@ -143,8 +163,12 @@ def test_weights_gradient(panels):
         lo, hi = np.sqrt(1.1), np.sqrt(2.0)
         dm, dg = jax.grad(binned, (0, 1))(jnp.array(mass), jnp.array(width))
         h = 1e-6 * width
-        num_m = (exact_bin(lo, hi, mass + h, width, "sqrt_q2")[1] - exact_bin(lo, hi, mass - h, width, "sqrt_q2")[1]) / (2 * h)
-        num_g = (exact_bin(lo, hi, mass, width + h, "sqrt_q2")[1] - exact_bin(lo, hi, mass, width - h, "sqrt_q2")[1]) / (2 * h)
+        num_m = (
+            exact_bin(lo, hi, mass + h, width, "sqrt_q2")[1] - exact_bin(lo, hi, mass - h, width, "sqrt_q2")[1]
+        ) / (2 * h)
+        num_g = (
+            exact_bin(lo, hi, mass, width + h, "sqrt_q2")[1] - exact_bin(lo, hi, mass, width - h, "sqrt_q2")[1]
+        ) / (2 * h)
         # 1e-5: cancellation in the central difference (1e-6 steps of numbers good to 1e-15)
         assert abs(dm - num_m) < 1e-5 * max(abs(num_m), abs(num_g))
         assert abs(dg - num_g) < 1e-5 * abs(num_g)
@@ -194,7 +218,7 @@ def test_random_points_are_finite(panels):
 
 def test_float32():
     """Single precision: 1e-4 for widths of 1e-3 and more."""
-    p, sums = make_panels([(np.sqrt(1.1), np.sqrt(2.0))], singular=[0.0, LOW], sqrt_points=[])
+    p, _ = make_panels([(np.sqrt(1.1), np.sqrt(2.0))], singular=[0.0, LOW], sqrt_points=[])
     p32 = p._replace(**{k: getattr(p, k).astype(np.float32) for k in ("center", "half", "q", "w", "project")})
     m, g = jnp.array([1.2], jnp.float32), jnp.array([1.2e-3], jnp.float32)
     w = bw.weights(p32, m, g)

@@ -101,27 +101,22 @@ def test_closed_forms_are_the_integrals(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_value_and_derivatives_everywhere(name):
     """All six are monotonic and of one sign, so errors are relative.  They should reach a few ulp times the O(1) sum
-    of coefficients: 1e-14 in the value; in the derivative 5e-13, as c_a changes by 1e-3 over a decade at the switch."""
+    of coefficients: 1e-14 in the value; in the derivative 5e-13, as c_a changes by 1e-3 over a decade at the switch;
+    in the second, of the fit 1e-9."""
     f = getattr(g2, name)
     v = points(name)
     exact = [reference(name, u) for u in v]
     assert worst(jax.jit(f)(v), [e[0] for e in exact]) < 1e-14
     slope = jax.jit(jax.vmap(jax.grad(f)))(v)
     assert worst(slope, [e[1] for e in exact]) < 5e-13
-    assert np.all(np.isfinite(jax.jit(jax.vmap(jax.grad(jax.grad(f))))(v)))
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_second_derivative(name):
-    """Against a central difference of the closed form; 1e-9 because only the first derivative is fitted tightly."""
-    f = getattr(g2, name)
-    points = np.array([1e-3, 0.04, 0.5, 1.7, 2.0, 40.0, 1e4])
-    for v, second in zip(points, jax.jit(jax.vmap(jax.grad(jax.grad(f))))(points), strict=True):
+    second = np.asarray(jax.jit(jax.vmap(jax.grad(jax.grad(f))))(v))
+    assert np.all(np.isfinite(second))
+    for u, s in list(zip(v, second, strict=True))[::8]:
         with mp.workdps(150):
-            u = mp.mpf(v)
+            u = mp.mpf(float(u))
             h = u * mp.mpf(10) ** -30
             exact = (closed_form(name, u + h) - 2 * closed_form(name, u) + closed_form(name, u - h)) / h**2
-        assert abs(float(second) / float(exact) - 1) < 1e-9
+        assert abs(s / float(exact) - 1) < 1e-9
 
 
 def test_special_values():
@@ -216,14 +211,14 @@ def test_delta_a_mu():
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_transformations(name):
     f = getattr(g2, name)
-    v = jnp.array([1e-7, 0.01, 0.3, 0.5, 1.0, 2.0, 4.0, 30.0, 1e5])
+    v = jnp.array([1e-7, 0.01, 0.5, 1.0, 2.0, 1e5])
     fast = jax.jit(f)
     check_grads(fast, (jnp.array([0.3, 0.5, 1.0, 2.0, 5.0, 30.0]),), order=1, modes=["fwd", "rev"])
     # fused multiply-add under jit: rounding only
     np.testing.assert_allclose(fast(v), f(v), rtol=1e-14)
     np.testing.assert_allclose(jax.jit(jax.vmap(f))(v), [float(fast(u)) for u in v], rtol=1e-14)
-    assert fast(v.reshape(3, 3)).shape == (3, 3)
-    assert float(f(1)) == pytest.approx(float(f(1.0)))
+    assert fast(v.reshape(3, 2)).shape == (3, 2)
+    assert float(fast(1)) == float(fast(1.0))  # a Python integer is a number like any other
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -231,10 +226,9 @@ def test_float32(name):
     """Single precision over the whole domain: 1e-5 in the value (eps = 1.2e-7 times a logarithm of up to 40)."""
     f = getattr(g2, name)
     v = points(name).astype(np.float32)
-    low = jax.jit(f)(v)
+    low, slope = jax.jit(jax.vmap(jax.value_and_grad(f)))(v)
     assert low.dtype == jnp.float32
     np.testing.assert_allclose(low, jax.jit(f)(v.astype(np.float64)), rtol=1e-5)
-    slope = jax.jit(jax.vmap(jax.grad(f)))(v)
     assert slope.dtype == jnp.float32 and np.all(np.isfinite(slope))
 
 

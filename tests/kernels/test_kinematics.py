@@ -72,7 +72,7 @@ def test_kallen_shapes_and_types():
     assert kin.kallen(x, jnp.zeros(3), 0.25).shape == (4, 3)
     assert int(kin.kallen(25, 4, 1)) == 25**2 + 16 + 1 - 200 - 50 - 8
     assert kin.kallen(np.float32(2), np.float32(0.3), np.float32(0.1)).dtype == jnp.float32
-    check_grads(jax.jit(kin.kallen), (27.9, 0.25, 5.0), order=2, modes=["fwd", "rev"])
+    check_grads(jax.jit(kin.kallen), (27.9, 0.25, 5.0), order=1, modes=["fwd", "rev"])
 
 
 def test_sqrt_pos():

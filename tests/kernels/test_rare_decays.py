@@ -28,11 +28,16 @@ def direct(q2, light, heavy, sign):
     total = np.zeros(3)
     for conj in (False, True):
         n = np.conj(N) if conj else N
-        c = (lambda z: np.conj(z)) if conj else (lambda z: z)  # noqa: B023
+        c = (lambda z: np.conj(z)) if conj else (lambda z: z)
         d = q2 - light["m"] ** 2 + 1j * light["width"] * q
         bs = c(light["bs0"]) + q2 * c(light["bs1"])
-        hv = np.sqrt(lam) / (2 * q) * (
-            n * (2 * 4.09 / (M_B + M_K) * C7 * ft + (C9 + c(heavy["C9"])) * fp) + fp * bs * (light["v0"] + q2 * light["v1"]) / d
+        hv = (
+            np.sqrt(lam)
+            / (2 * q)
+            * (
+                n * (2 * 4.09 / (M_B + M_K) * C7 * ft + (C9 + c(heavy["C9"])) * fp)
+                + fp * bs * (light["v0"] + q2 * light["v1"]) / d
+            )
         )
         ha = np.sqrt(lam) / (2 * q) * fp * (n * (C10 + c(heavy["C10"])) + bs * (light["a0"] + q2 * light["a1"]) / d)
         k = (M_B**2 - M_K**2) / 2 * f0
@@ -53,7 +58,19 @@ def direct(q2, light, heavy, sign):
 POINTS = [
     # real couplings, pole inside [1.1, 6]; complex couplings, broad, below; complex heavy coefficients as well
     ({"m": 1.5, "width": 0.02, "bs0": 3e-8, "bs1": 0.0, "v0": -0.01, "v1": 0.0, "a0": 0.004, "a1": 0.0}, {}),
-    ({"m": 0.4, "width": 0.15, "bs0": 2e-9 + 1e-9j, "bs1": 1e-9 - 2e-9j, "v0": 0.3, "v1": 0.1, "a0": -0.2, "a1": 0.05}, {}),
+    (
+        {
+            "m": 0.4,
+            "width": 0.15,
+            "bs0": 2e-9 + 1e-9j,
+            "bs1": 1e-9 - 2e-9j,
+            "v0": 0.3,
+            "v1": 0.1,
+            "a0": -0.2,
+            "a1": 0.05,
+        },
+        {},
+    ),
     (
         {"m": 3.0, "width": 0.3, "bs0": 1e-8j, "bs1": 2e-9, "v0": 0.1, "v1": 0.02, "a0": 0.03, "a1": -0.01},
         {"C9": -0.7 + 0.4j, "C10": 0.5 - 0.3j, "CS": 0.02 + 0.05j, "CP": -0.03 + 0.04j},
@@ -82,7 +99,11 @@ def test_bin_integrals(light, heavy):
 
     const = {k: (None if not z else jnp.array([z])) for k, z in heavy.items()}
     np_ = bkll.NewPhysics(
-        const["C9"], const["C10"], const["CS"], const["CP"], ((multiply(bs, v), multiply(bs, a), bkll.longitudinal(bs, a, m)),)
+        const["C9"],
+        const["C10"],
+        const["CS"],
+        const["CP"],
+        ((multiply(bs, v), multiply(bs, a), bkll.longitudinal(bs, a, m)),),
     )
     w = (bw.weights(panels, m, g),)
     ch = bkll.channels(t, np_)
@@ -93,7 +114,9 @@ def test_bin_integrals(light, heavy):
         "asym": sums @ np.asarray(bkll.forward_backward(t, ch, w)),
     }
     for i, (lo, hi) in enumerate(bins):
-        peak = [x for x in (light["m"] ** 2 + k * light["m"] * light["width"] for k in (-20, -3, 0, 3, 20)) if lo < x < hi]
+        peak = [
+            x for x in (light["m"] ** 2 + k * light["m"] * light["width"] for k in (-20, -3, 0, 3, 20)) if lo < x < hi
+        ]
 
         def integrate(column, sign, lo=lo, hi=hi, peak=peak):
             f = lambda s: direct(s, light, heavy, sign)[column]  # noqa: E731
@@ -125,7 +148,12 @@ K = 4 * np.pi * 133 / (4 * 1.1663787e-5 / np.sqrt(2) * -0.0404)
 
 @pytest.mark.parametrize(
     "product,mass,width,want",
-    [(1e-9, 10.0, 1.0, -5.77770e-3), (1e-9, 1.0, 0.1, -0.497063), (1e-9, 5.3, 0.05, -0.0180539), (-1.5e-10, 1.0, 0.0, 0.0891897)],
+    [
+        (1e-9, 10.0, 1.0, -5.77770e-3),
+        (1e-9, 1.0, 0.1, -0.497063),
+        (1e-9, 5.3, 0.05, -0.0180539),
+        (-1.5e-10, 1.0, 0.0, 0.0891897),
+    ],
 )
 def test_bs_mumu_light_vector(product, mass, width, want):
     n = 1 / K
@@ -197,7 +225,9 @@ def test_heavy_vector_limit_of_mixing():
     """m_V -> infinity: M12 = (1/2)(g/m_V)^2 <O_VLL> for left-handed couplings (two Wick contractions of the tree diagram)."""
     me = mixing.matrix_elements(5.36688, 0.23, (0.83, 0.82, 0.83, 1.15, 1.87), 4.19, 0.078)
     g, m = 1e-3, 5e3
-    m12, _ = mixing.light_vector(jnp.array([[g]]), None, jnp.array([m]), jnp.array([1.0]), m=5.36688, m_b=4.19, m_q=0.078, me=me)
+    m12, _ = mixing.light_vector(
+        jnp.array([[g]]), None, jnp.array([m]), jnp.array([1.0]), m=5.36688, m_b=4.19, m_q=0.078, me=me
+    )
     assert abs(float(m12[0]) / (0.5 * (g / m) ** 2 * me["CVLL"]) - 1) < 1e-5
 
 

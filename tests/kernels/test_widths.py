@@ -31,8 +31,8 @@ def exact_scalar(m, mf, gs, gp, nc=1):
 )
 @pytest.mark.parametrize("couplings", [(0.3, 0.0), (0.0, 0.2), (0.3, -0.2)])
 def test_against_closed_form(f, exact, couplings):
-    """From 1e-14 above threshold to 1e6 times it.  Value 2e-15: a few roundings.  Derivatives 1e-13 relative to
-    Gamma/m_f-like scales near threshold, where dGamma/dm diverges and its two terms of the axial width do not cancel."""
+    """From 1e-14 above threshold to 1e6 times it.  Value 2e-15: a few roundings; derivatives 1e-13: two terms of
+    opposite sign, of which next to threshold one dominates."""
     ratios = np.concatenate([1 + np.geomspace(1e-14, 1, 30), np.geomspace(2, 1e6, 20)])
     m = 2 * M_MU * ratios
     values = jax.jit(f)(m, M_MU, *couplings)
@@ -121,8 +121,9 @@ def test_transformations():
 def test_float32():
     m = np.geomspace(0.22, 1e3, 50).astype(np.float32)
     args = [np.float32(v) for v in (M_MU, 0.1, 0.2)]
-    low = widths.vector_to_fermions(m, *args)
+    f = jax.jit(widths.vector_to_fermions)
+    low = f(m, *args)
     assert low.dtype == jnp.float32
-    np.testing.assert_allclose(low, widths.vector_to_fermions(m.astype(float), *map(float, args)), rtol=5e-6)
-    closed, slope = jax.value_and_grad(widths.vector_to_fermions)(np.float32(0.2), *args)
+    np.testing.assert_allclose(low, f(m.astype(float), *map(float, args)), rtol=5e-6)
+    closed, slope = jax.value_and_grad(f)(np.float32(0.2), *args)
     assert closed == 0.0 and slope == 0.0

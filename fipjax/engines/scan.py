@@ -25,7 +25,7 @@ from fipjax._version import __version__
 from fipjax.errors import InputError, MissingDependency, unknown
 from fipjax.priors import Prior, prior_from_dict
 from fipjax.progress import Progress
-from fipjax.store import (
+from fipjax.engines.store import (
     ChunkedColumns,
     Column,
     Layout,

@@ -1,9 +1,12 @@
 """Best fit: many gradient searches at once, local minima told apart, errors from the Hessian.
 
 Every start is an L-BFGS search (Liu & Nocedal, Math. Program. 45 (1989) 503; optax) in the unconstrained
-coordinates u of the priors, all starts in one vectorised program.  End points are grouped into modes, the best
-modes are polished with damped Newton steps, and the Hessian at the best one gives the errors.  A direction in
-which chi2 does not change is reported as such; it gets no number.
+coordinates u of the priors.  A fixed number of searches moves in step, and a finished one makes room for the next.
+End points are grouped into modes, the best modes are polished with damped Newton steps, and the Hessian at the
+best one gives the errors.  A direction in which chi2 does not change is reported as such; it gets no number.
+
+Compiling the gradient of a real likelihood takes longer than a fit.  So all of this uses one compiled program, the
+value and gradient of a fixed number of points (:class:`Engine`); Hessians are differences of exact gradients.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import math
 import os
 import time
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -40,8 +42,9 @@ MODE_BARRIER = 1.0
 MODE_WINDOW = 50.0
 #: modes that are polished and reported.
 MAX_MODES = 8
-#: candidates per start in the screened half of the starting points.
-SCREEN = 16
+#: generations of starts that learn from the first, and candidates for each such start.
+GENERATIONS = 4
+SCREEN = 4
 
 #: part of its prior range by which a flat direction may move a parameter that still gets an error.
 FLAT_MOVE = 0.05
@@ -52,10 +55,13 @@ ROUNDING = 1.0e-10
 #: longest search step in u.
 MAX_STEP = 2.0
 
-_BLOCK = 25  # iterations between two updates of the progress line
-_SHRINK = 8  # the batch is cut by this factor once that few starts are still moving
-_PATH = 17  # points on a path between two end points
-_NEIGHBOURS = 5
+#: points of one call: on a CPU few enough for the cache, elsewhere enough to fill the device.
+ROWS = {"cpu": 64}
+ROWS_OTHER = 1024
+
+_PATH = 13  # points on a path between two end points
+_NEIGHBOURS = 4
+_UNIQUE = 128  # end points that are told apart one by one
 _NEWTON = 25
 
 
@@ -105,9 +111,7 @@ class Target:
 
     def u_of_x(self, x: dict) -> np.ndarray:
         """u of one point, shape (n,); a name that is missing is put at the prior's median."""
-        full = {
-            k: jnp.asarray(float(x[k]) if k in x else p.from_unit(jnp.asarray(0.5))) for _, (k, p) in self._numbered()
-        }
+        full = {k: jnp.asarray(float(x[k]) if k in x else p.from_unit(jnp.asarray(0.5))) for _, (k, p) in self._numbered()}
         return np.asarray(self._from_x(full), float)
 
     def u_of_s(self, s: np.ndarray) -> np.ndarray:
@@ -129,8 +133,12 @@ class Target:
         """Log-likelihood, shape (...)."""
         return self.like.log_prob(self.x(u))
 
+    def log_prior_real(self, u):
+        """Log prior density in u, shape (...)."""
+        return sum(p.log_prob_real(u[..., i]) for i, p in enumerate(self.priors))
+
     def prior_term(self, u, kind):
-        """What is added to chi2: -2 log prior in x (True), the pulls of Gaussian priors ("gaussian"), or 0."""
+        """What is added to -2 log_prob: -2 log prior in x (True), the pulls of Gaussian priors ("gaussian"), or 0."""
         total = jnp.zeros(u.shape[:-1], u.dtype)
         for i, (_, p) in self._numbered():
             if kind is True:
@@ -140,25 +148,52 @@ class Target:
                 total = total - 2.0 * (p.log_prob_real(u[..., i]) - p.log_prob_real(jnp.zeros((), u.dtype)))
         return total
 
-    def objective(self, u, kind):
-        """chi2 plus the prior's term, shape (...); u beyond the cap counts as at the cap."""
-        u = jnp.clip(u, -self.cap, self.cap)
-        return -2.0 * self.log_like(u) + self.prior_term(u, kind)
 
+class Engine:
+    """Likelihood, objective and gradient of any number of points, in calls of ``rows`` points.
 
-def batched_objective(target: Target, kind, size: int):
-    """Objective of any number of points, (N, n) -> (N,), from one compiled program for ``size`` points."""
-    compiled = jax.jit(partial(target.objective, kind=kind))
+    The objective is -2 log_prob plus the prior's term; u beyond the cap counts as at the cap.
+    """
 
-    def run(u: np.ndarray) -> np.ndarray:
-        out = np.empty(len(u))
-        for a in range(0, len(u), size):
-            part = u[a : a + size]
-            pad = np.concatenate([part, np.repeat(part[-1:], size - len(part), 0)]) if len(part) < size else part
-            out[a : a + size] = np.asarray(compiled(jnp.asarray(pad)))[: len(part)]
+    def __init__(self, target: Target, kind):
+        self.target = target
+        self.rows = ROWS.get(jax.default_backend(), ROWS_OTHER)
+
+        def log_prob(u):
+            out = target.like.evaluate(target.x(jnp.clip(u, -target.cap, target.cap)))
+            return out["log_prob"], out["chi2"]
+
+        def prior(u):
+            return target.prior_term(jnp.clip(u, -target.cap, target.cap), kind)
+
+        @jax.jit
+        def everything(u):
+            value, back, chi2 = jax.vjp(log_prob, u, has_aux=True)
+            extra, back_extra = jax.vjp(prior, u)
+            one = jnp.ones_like(value)
+            (grad,), (grad_extra,) = back(one), back_extra(one.astype(extra.dtype))
+            objective = -2.0 * value + extra
+            return {
+                "log_prob": value,
+                "grad_log_prob": grad,
+                "chi2": chi2,
+                "objective": objective,
+                "grad": -2.0 * grad + grad_extra,
+            }
+
+        self.program = everything
+
+    def __call__(self, u: np.ndarray) -> dict[str, np.ndarray]:
+        """log_prob, chi2, objective (N,), grad (of the objective), grad_log_prob (N, n) of points (N, n)."""
+        pad = -len(u) % self.rows
+        full = np.concatenate([u, np.repeat(u[-1:], pad, 0)]) if pad else u
+        parts = [self.program(jnp.asarray(full[a : a + self.rows])) for a in range(0, len(full), self.rows)]
+        return {k: np.concatenate([np.asarray(p[k]) for p in parts])[: len(u)] for k in parts[0]}
+
+    def values(self, u: np.ndarray) -> np.ndarray:
+        """Objective of points (N, n); inf where it is not finite."""
+        out = self(u)["objective"]
         return np.where(np.isfinite(out), out, np.inf)
-
-    return run
 
 
 # ---------------------------------------------------------------------------------------------- many starts
@@ -177,234 +212,263 @@ def _sobol(n_points: int, dim: int, seed: int) -> np.ndarray:
     return 1e-4 + (1.0 - 2e-4) * engine.random_base2(m)[:n_points]
 
 
-def _starting_points(target: Target, starts: int, seed: int, values) -> np.ndarray:
-    """u of the starts, (starts, n).
+def _starting_points(engine: Engine, starts: int, seed: int) -> np.ndarray:
+    """u of the first starts, (starts, n): the likelihood's own hints, then Sobol points of the prior.
 
-    The likelihood's own hints first; then half plain Sobol points, half the best of ``SCREEN`` Sobol points
-    each.  Screening finds narrow valleys, the plain half keeps basins whose surroundings look bad.
+    No screening by chi2 here: where couplings vanish chi2 is flat and moderate, and that is what would be chosen.
     """
+    target = engine.target
     hints = [np.clip(target.u_of_x(h), -8.0, 8.0) for h in (getattr(target.like, "start_hints", list)() or [])]
     hints = hints[:starts]
-    rest = starts - len(hints)
-    plain = (rest + 1) // 2
-    screened = rest - plain
-    u = target.u_of_s(_sobol(plain + SCREEN * screened, target.n, seed)) if rest else np.zeros((0, target.n))
-    parts = [np.array(hints).reshape(-1, target.n), u[:plain]]
-    if screened:
-        pool = u[plain:].reshape(screened, SCREEN, target.n)
-        best = np.argmin(values(u[plain:]).reshape(screened, SCREEN), axis=1)
-        parts.append(pool[np.arange(screened), best])
-    return np.concatenate(parts)
+    u = np.array(hints).reshape(-1, target.n)
+    if len(u) < starts:
+        u = np.concatenate([u, target.u_of_s(_sobol(starts - len(u), target.n, seed))])
+    return u
 
 
-def _search_program(target: Target, kind, scale: float):
-    """(init, block): the vectorised L-BFGS searches.
+class _Search:
+    """The L-BFGS searches: ``rows`` of them in step, from a queue of starts.
 
-    The searches minimise scale * asinh(objective / scale): the same minima, but twenty decades of chi2 far from
+    They minimise phi = scale * asinh(objective / scale): the same minima, but twenty decades of chi2 far from
     them become a gentle slope.  A non-finite value is a wall (large value, zero gradient).
     """
 
-    wall = 1.0e3 * scale  # asinh of the largest float64 is 710
+    def __init__(self, engine: Engine, scale: float):
+        self.engine, self.scale = engine, scale
+        target = engine.target
+        info = jnp.finfo(jnp.zeros(()).dtype)
+        eps, tiny = float(info.eps), float(info.tiny)
+        wall = 1.0e3 * scale  # asinh of the largest float64 is 710
+        lbfgs = optax.scale_by_lbfgs(memory_size=min(10, max(4, target.n)))
 
-    def evaluate(u):
-        """phi and its gradient for all rows of u, (B, n): one batched call, points in the order the kernels like."""
-        value, back = jax.vjp(lambda v: scale * jnp.arcsinh(target.objective(v, kind) / scale), u)
-        (grad,) = back(jnp.ones_like(value))
-        ok = jnp.isfinite(value) & jnp.all(jnp.isfinite(grad), axis=-1)
-        return jnp.where(ok, value, wall), jnp.where(ok[:, None], grad, 0.0)
+        def aim(grad, opt, u, reset):
+            """Descent direction, its slope and the new memory; steepest descent where the memory is of no use."""
+            fresh = lbfgs.init(u)
+            opt = jax.tree.map(lambda new, old: jnp.where(reset, new, old), fresh, opt)
+            step, after = lbfgs.update(grad, opt, u)
+            step0, after0 = lbfgs.update(grad, fresh, u)
+            uphill = ~(jnp.vdot(step, grad) > 0)
+            step = -jnp.where(uphill, step0, step)
+            after = jax.tree.map(lambda new, old: jnp.where(uphill, new, old), after0, after)
+            # a longer step could jump to an edge, where the gradient in u is lost
+            step = step * jnp.minimum(1.0, MAX_STEP / jnp.maximum(jnp.linalg.norm(step), tiny))
+            return step, jnp.vdot(step, grad), after
 
-    eps = float(jnp.finfo(jnp.zeros(()).dtype).eps)
-    tiny = float(jnp.finfo(jnp.zeros(()).dtype).tiny)
-    lbfgs = optax.scale_by_lbfgs(memory_size=min(10, max(4, target.n)))
+        def begin(u):
+            """State of a search whose first trial point is u itself.
 
-    def aim(grad, opt, u, reset):
-        """Descent direction, its slope and the new memory; steepest descent where the memory is of no use."""
-        fresh = lbfgs.init(u)
-        opt = jax.tree.map(lambda new, old: jnp.where(reset, new, old), fresh, opt)
-        step, after = lbfgs.update(grad, opt, u)
-        step0, after0 = lbfgs.update(grad, fresh, u)
-        uphill = ~(jnp.vdot(step, grad) > 0)
-        step = -jnp.where(uphill, step0, step)
-        after = jax.tree.map(lambda new, old: jnp.where(uphill, new, old), after0, after)
-        # a longer step could jump to an edge, where the gradient in u is lost
-        step = step * jnp.minimum(1.0, MAX_STEP / jnp.maximum(jnp.linalg.norm(step), tiny))
-        return step, jnp.vdot(step, grad), after
+            status: 0 moving, 1 converged, 2 stalled, 3 no finite value at the start.
+            """
+            zero, none, inf = jnp.zeros((), u.dtype), jnp.zeros_like(u), jnp.asarray(jnp.inf, u.dtype)
+            count = jnp.zeros((), jnp.int32)
+            return {"u": u, "value": inf, "grad": none, "opt": lbfgs.init(u), "step": none, "slope": zero,
+                    "length": zero + 1, "safe_length": zero, "safe_value": inf, "safe_grad": none, "small": count,
+                    "fails": count, "status": count, "trials": count}  # fmt: skip
 
-    def init_one(u, value, grad):
-        zero = jnp.zeros((), jnp.int32)
-        step, slope, opt = aim(grad, lbfgs.init(u), u, jnp.array(True))
-        # status: 0 moving, 1 converged, 2 stalled, 3 no finite value at the start
-        status = jnp.where(value >= wall, 3, jnp.where(jnp.all(grad == 0), 1, 0)).astype(jnp.int32)
-        start = {"u": u, "value": value, "grad": grad, "opt": opt, "step": step, "slope": slope,
-                 "length": jnp.ones_like(value), "safe_length": jnp.zeros_like(value), "safe_value": value,
-                 "safe_grad": grad, "small": zero, "fails": zero, "status": status}  # fmt: skip
-        # without weak types the first block would be compiled twice
-        return jax.tree.map(lambda a: jax.lax.convert_element_type(a, a.dtype), start)
+        def judge(c, objective, grad):
+            """What one trial point leads to.  Each search is somewhere in its own line search: none waits."""
+            a = c["length"]
+            value = scale * jnp.arcsinh(objective / scale)
+            grad = grad / jnp.hypot(1.0, objective / scale)
+            finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(grad))
+            value, grad = jnp.where(finite, value, wall), jnp.where(finite, grad, 0.0)
+            first = ~jnp.isfinite(c["value"])
 
-    def step_one(c, value, grad):
-        """What one trial point leads to.  Each start is somewhere in its own line search: none waits for another."""
-        a = c["length"]
-        rounding = max(ROUNDING, 10.0 * eps) * jnp.abs(c["value"])
-        lower = value <= c["value"] + 1e-4 * a * c["slope"] + rounding
-        slope = jnp.vdot(grad, c["step"])
-        steep = slope < 0.9 * c["slope"]  # still falling nearly as fast: try twice the length
-        longer = lower & steep & (a < 100.0)
-        have_safe = c["safe_length"] > 0
-        shorter = ~lower & ~have_safe
-        give_up = shorter & (a < 1e-10)
-        accept = (lower & ~longer) | (~lower & have_safe)
-        use_safe = ~lower & have_safe
-        # minimum of the parabola through value, slope and trial value
-        lowest = -0.5 * c["slope"] * a / jnp.maximum(value - c["value"] - a * c["slope"], tiny) * a
-        cut = jnp.clip(jnp.where(jnp.isfinite(lowest), lowest, 0.0), 0.1 * a, 0.5 * a)
+            rounding = jnp.where(first, 0.0, max(ROUNDING, 10.0 * eps) * jnp.abs(c["value"]))
+            lower = first | (value <= c["value"] + 1e-4 * a * c["slope"] + rounding)
+            steep = jnp.vdot(grad, c["step"]) < 0.9 * c["slope"]  # still falling nearly as fast: twice the length
+            longer = lower & steep & (a < 100.0)
+            have_safe = c["safe_length"] > 0
+            give_up = ~lower & ~have_safe & (a < 1e-10)
+            accept = (lower & ~longer) | (~lower & have_safe)
+            use_safe = ~lower & have_safe
+            # minimum of the parabola through value, slope and trial value
+            lowest = -0.5 * c["slope"] * a / jnp.maximum(value - c["value"] - a * c["slope"], tiny) * a
+            cut = jnp.clip(jnp.where(jnp.isfinite(lowest), lowest, 0.0), 0.1 * a, 0.5 * a)
 
-        new_length = jnp.where(use_safe, c["safe_length"], a)
-        new_u = c["u"] + new_length * c["step"]
-        new_value = jnp.where(use_safe, c["safe_value"], value)
-        new_grad = jnp.where(use_safe, c["safe_grad"], grad)
-        curvature = jnp.vdot(new_u - c["u"], new_grad - c["grad"])
-        # expected distance to the minimum along the search direction, from phi to chi2
-        stretch = jnp.cosh(jnp.minimum(jnp.abs(c["value"]) / scale, 80.0))
-        edm = 0.5 * jnp.abs(c["slope"]) * stretch
-        small = jnp.where(accept, jnp.where(edm < EDM_TOL, c["small"] + 1, 0), c["small"])
-        fails = jnp.where(accept, 0, jnp.where(give_up, c["fails"] + 1, c["fails"]))
+            new_u = c["u"] + jnp.where(use_safe, c["safe_length"], a) * c["step"]
+            new_grad = jnp.where(use_safe, c["safe_grad"], grad)
+            curvature = jnp.vdot(new_u - c["u"], new_grad - c["grad"])
+            # expected distance to the minimum along the search direction, from phi to chi2
+            stretch = jnp.cosh(jnp.minimum(jnp.abs(c["value"]) / scale, 80.0))
+            edm = jnp.where(first, jnp.inf, 0.5 * jnp.abs(c["slope"]) * stretch)
+            small = jnp.where(accept, jnp.where(edm < EDM_TOL, c["small"] + 1, 0), c["small"])
+            fails = jnp.where(accept, 0, c["fails"] + give_up)
 
-        u = jnp.where(accept, jnp.clip(new_u, -target.cap, target.cap), c["u"])
-        value_now = jnp.where(accept, new_value, c["value"])
-        grad_now = jnp.where(accept, new_grad, c["grad"])
-        restart = accept | give_up
-        step, slope, opt = aim(grad_now, c["opt"], u, give_up | (accept & (curvature <= 0)))
-        status = jnp.where(
-            (small >= 2) | jnp.all(grad_now == 0), 1, jnp.where(fails >= 2, jnp.where(edm < EDM_STALLED, 1, 2), 0)
-        )
-        pick = lambda new, old: jnp.where(restart, new, old)  # noqa: E731
-        new = {
-            "u": u,
-            "value": value_now,
-            "grad": grad_now,
-            "opt": jax.tree.map(pick, opt, c["opt"]),
-            "step": pick(step, c["step"]),
-            "slope": pick(slope, c["slope"]),
-            "length": jnp.where(restart, 1.0, jnp.where(longer, 2.0 * a, cut)),
-            "safe_length": jnp.where(restart, 0.0, jnp.where(longer, a, c["safe_length"])),
-            "safe_value": jnp.where(longer, value, c["safe_value"]),
-            "safe_grad": jnp.where(longer, grad, c["safe_grad"]),
-            "small": small.astype(jnp.int32),
-            "fails": fails.astype(jnp.int32),
-            "status": status.astype(jnp.int32),
-        }
-        return jax.tree.map(lambda new, old: jnp.where(c["status"] == 0, new, old), new, c)
+            u = jnp.where(accept, jnp.clip(new_u, -target.cap, target.cap), c["u"])
+            value_now = jnp.where(accept, jnp.where(use_safe, c["safe_value"], value), c["value"])
+            grad_now = jnp.where(accept, new_grad, c["grad"])
+            restart = accept | give_up
+            step, slope, opt = aim(grad_now, c["opt"], u, give_up | (accept & ~(curvature > 0)))
+            stopped = jnp.where(fails >= 2, jnp.where(edm < EDM_STALLED, 1, 2), 0)
+            status = jnp.where((small >= 2) | jnp.all(grad_now == 0), 1, stopped)
+            status = jnp.where(first & ~finite, 3, status)
+            pick = lambda new, old: jnp.where(restart, new, old)  # noqa: E731
+            new = {
+                "u": u,
+                "value": value_now,
+                "grad": grad_now,
+                "opt": jax.tree.map(pick, opt, c["opt"]),
+                "step": pick(step, c["step"]),
+                "slope": pick(slope, c["slope"]),
+                "length": jnp.where(restart, 1.0, jnp.where(longer, 2.0 * a, cut)),
+                "safe_length": jnp.where(restart, 0.0, jnp.where(longer, a, c["safe_length"])),
+                "safe_value": jnp.where(longer, value, c["safe_value"]),
+                "safe_grad": jnp.where(longer, grad, c["safe_grad"]),
+                "small": small,
+                "fails": fails,
+                "status": status,
+                "trials": c["trials"] + 1,
+            }
+            return jax.tree.map(lambda a, b: jnp.where(c["status"] == 0, a, b).astype(b.dtype), new, c)
 
-    @partial(jax.jit, donate_argnums=0)
-    def block(carry, iterations):
-        def cond(loop):
-            i, c = loop
-            return (i < iterations) & jnp.any(c["status"] == 0)
+        def trial(c):
+            return c["u"] + c["length"][:, None] * c["step"]
 
-        def body(loop):
-            i, c = loop
-            value, grad = evaluate(c["u"] + c["length"][:, None] * c["step"])
-            return i + 1, jax.vmap(step_one)(c, value, grad)
+        def advance(c, objective, grad):
+            c = jax.vmap(judge)(c, objective, grad)
+            return c, trial(c)
 
-        return jax.lax.while_loop(cond, body, (jnp.zeros((), jnp.int32), carry))
+        def refill(c, rows, u):
+            fresh = jax.vmap(begin)(u)
+            c = jax.tree.map(lambda new, old: jnp.where(rows.reshape(-1, *[1] * (old.ndim - 1)), new, old), fresh, c)
+            return c, trial(c)
 
-    def init(u):
-        return jax.vmap(init_one)(u, *evaluate(u))
+        # weak types would make the second call compile again
+        strong = lambda tree: jax.tree.map(lambda a: jax.lax.convert_element_type(a, a.dtype), tree)  # noqa: E731
+        self._begin = jax.jit(lambda u: strong(jax.vmap(begin)(u)))
+        self._advance = jax.jit(lambda *args: strong(advance(*args)))
+        self._refill = jax.jit(lambda *args: strong(refill(*args)))
 
-    return jax.jit(init), block
+    def run(self, u0: np.ndarray, maxiter: int, bar: Progress | None) -> Ends:
+        """Search from each row of ``u0`` (S, n), at most ``maxiter`` trial points each."""
+        engine, rows = self.engine, self.engine.rows
+        starts = len(u0)
+        u_end, status_end, trials_end = np.array(u0), np.zeros(starts, int), np.zeros(starts, int)
+        best = math.inf
+        queue = min(rows, starts)
+        owner = np.where(np.arange(rows) < queue, np.arange(rows), -1)  # -1: nobody's row
+        first = u0[np.maximum(owner, 0)]
+        c, trial = self._begin(jnp.asarray(first)), jnp.asarray(first)
+        while np.any(owner >= 0):
+            out = engine.program(trial)
+            c, trial = self._advance(c, out["objective"], out["grad"])
+            status, trials = np.asarray(c["status"]), np.asarray(c["trials"])
+            done = np.flatnonzero((owner >= 0) & ((status != 0) | (trials >= maxiter)))
+            if not len(done):
+                if bar:
+                    bar.update(0)
+                continue
+            who = owner[done]
+            u_end[who] = np.asarray(c["u"])[done]
+            status_end[who], trials_end[who] = status[done], trials[done]
+            best = min(best, float(np.asarray(c["value"])[done].min()))
+            new = np.arange(queue, min(queue + len(done), starts))
+            queue += len(new)
+            owner[done] = -1
+            owner[done[: len(new)]] = new
+            if len(new):
+                mask = np.zeros(rows, bool)
+                mask[done[: len(new)]] = True
+                c, trial = self._refill(c, mask, jnp.asarray(u0[np.maximum(owner, 0)]))
+            if bar:
+                shown = self.scale * math.sinh(min(best / self.scale, 700.0))
+                bar.update(len(done), note=f"best chi2 {shown:.6g}" if math.isfinite(shown) else "")
+        return Ends(u_end, engine.values(u_end), status_end, np.zeros(starts, int), int(trials_end.max()))
 
 
 @dataclass
 class Ends:
-    """Where the starts ended: u (S, n), objective (S,), status (S,): 0 moving, 1 converged, 2 stalled, 3 invalid."""
+    """Where the starts ended.
+
+    u (S, n), objective (S,), status (S,): 0 moving, 1 converged, 2 stalled, 3 invalid; generation (S,); the largest
+    number of trial points that one took.
+    """
 
     u: np.ndarray
     value: np.ndarray
     status: np.ndarray
-    iterations: int
+    generation: np.ndarray
+    trials: int
 
 
-def multistart(target: Target, starts: int, maxiter: int, seed: int, kind, values, progress: bool) -> Ends:
-    """Run all searches in two generations; blocks of iterations keep the progress line and Ctrl-C alive.
+def multistart(engine: Engine, starts: int, maxiter: int, seed: int, progress: bool) -> Ends:
+    """Run all searches: half from quasi-random points, the others in ``GENERATIONS`` that learn from what was found.
 
-    The second half of the starts begins near the end points of the first: the best of ``SCREEN`` candidates each,
-    made by redrawing one coordinate of a good end point or by moving it a little.  This is what finds the narrow
-    valley of a resonance in the mass once the couplings are about right.
+    Each start of a later generation is the best of ``SCREEN`` variations of local minima found so far.  This is what
+    finds the narrow valley of a resonance in the mass once the couplings are about right.  Measured on a
+    five-parameter likelihood whose best minimum attracts 3 of 8192 independent starts: found in 8 of 10 runs with
+    2048 starts, in 2 of 10 with 512.
     """
-    scale = 4.0 * max(10.0, float(getattr(target.like, "n_measurements", 10)))
-    program = _search_program(target, kind, scale)
-    second = starts // 2 if starts >= 16 else 0
-    first = starts - second
-    u0 = _starting_points(target, first, seed, values)
-    bar = Progress("fit", maxiter * (2 if second else 1), "iterations") if progress else None
+    search = _Search(engine, 4.0 * max(10.0, float(getattr(engine.target.like, "n_measurements", 10))))
+    each = starts // (2 * GENERATIONS)
+    sizes = [starts - GENERATIONS * each] + [each] * (GENERATIONS if each else 0)
+    rng = np.random.default_rng([seed, 2])
+    runs: list[Ends] = []
+    bar = Progress("fit", starts, "starts") if progress else None
     try:
-        ends = _search(target, program, u0, maxiter, scale, bar)
-        ends.value = values(ends.u)
-        if second and np.any(np.isfinite(ends.value)):
-            u0 = _second_generation(target, ends, first, seed, values)[:second]
-            pad = np.concatenate([u0, np.repeat(u0[-1:], first - second, 0)])  # the same compiled program
-            more = _search(target, program, pad, maxiter, scale, bar)
-            ends = Ends(
-                np.concatenate([ends.u, more.u[:second]]),
-                np.concatenate([ends.value, values(more.u[:second])]),
-                np.concatenate([ends.status, more.status[:second]]),
-                max(ends.iterations, more.iterations),
-            )
+        for generation, size in enumerate(sizes):
+            if generation == 0:
+                u0 = _starting_points(engine, size, seed)
+            else:
+                u, value = np.concatenate([e.u for e in runs]), np.concatenate([e.value for e in runs])
+                if not np.any(np.isfinite(value)):
+                    break
+                u0 = _variations(engine, u, value, size, rng)
+            runs.append(search.run(u0, maxiter, bar))
+            runs[-1].generation[:] = generation
     finally:
         if bar:
             bar.close()
+    ends = Ends(
+        np.concatenate([e.u for e in runs]),
+        np.concatenate([e.value for e in runs]),
+        np.concatenate([e.status for e in runs]),
+        np.concatenate([e.generation for e in runs]),
+        max(e.trials for e in runs),
+    )
     ends.status = np.where(np.isfinite(ends.value), ends.status, 3)
     return ends
 
 
-def _second_generation(target: Target, ends: Ends, n: int, seed: int, values) -> np.ndarray:
-    """u of ``n`` starts derived from the end points, (n, dim)."""
-    rng = np.random.default_rng([seed, 2])
-    order = np.argsort(ends.value, kind="stable")
-    order = order[np.isfinite(ends.value[order])]
-    # parents: the better half, the best most often
-    rank = np.minimum(rng.geometric(1.0 / max(1.0, len(order) / 8.0), size=(n, SCREEN)) - 1, len(order) - 1)
-    t = target.t_of_u(ends.u)[order[rank]]
+def _distinct(t: np.ndarray, value: np.ndarray, limit: int = 200) -> np.ndarray:
+    """Indices of end points, best first, without those close to a better one in both position and value."""
+    keep: list[int] = []
+    for i in np.argsort(value, kind="stable"):
+        recent = keep[-40:]
+        close = (value[i] - value[recent] < 0.3) & (np.abs(t[recent] - t[i]).max(-1, initial=0.0) < 0.05)
+        if np.isfinite(value[i]) and not np.any(close):
+            keep.append(int(i))
+            if len(keep) == limit:
+                break
+    return np.array(keep)
+
+
+def _variations(engine: Engine, u: np.ndarray, value: np.ndarray, n: int, rng) -> np.ndarray:
+    """u of ``n`` starts made from end points ``u`` (S, dim), (n, dim)."""
+    target = engine.target
+    found = target.t_of_u(u)
+    parents = _distinct(found, value)
+    rank = rng.geometric(1.0 / max(1.0, len(parents) / 8.0), size=(n, SCREEN)) - 1  # the better ones most often
+    t = found[parents[np.minimum(rank, len(parents) - 1)]]
     lo, hi = np.where(target.edged, 1e-4, -1.0), np.where(target.edged, 1.0 - 1e-4, 1.0)
-    redrawn = rng.integers(target.n, size=rank.shape)[..., None] == np.arange(target.n)
-    near = t + rng.normal(size=t.shape) * 10.0 ** rng.uniform(-3.0, -0.5, size=(*rank.shape, 1))
-    t = np.where(rng.random(rank.shape)[..., None] < 0.5, np.where(redrawn, rng.uniform(lo, hi, t.shape), t), near)
-    u = target.u_of_t(np.clip(t, lo, hi))
-    best = np.argmin(values(u.reshape(-1, target.n)).reshape(n, SCREEN), axis=1)
-    return u[np.arange(n), best]
-
-
-def _search(target: Target, program, u0: np.ndarray, maxiter: int, scale: float, bar) -> Ends:
-    init, block = program
-    gather = jax.jit(lambda tree, rows: jax.tree.map(lambda a: a[rows], tree))
-    starts = len(u0)
-    carry = init(jnp.asarray(u0))
-    where = np.arange(starts)  # the start that each row of the batch belongs to; -1 is padding
-    end_u, end_v, end_s = np.array(u0), np.full(starts, np.inf), np.zeros(starts, int)
-    size, done = starts, 0
-    while done < maxiter:
-        ran, carry = block(carry, min(_BLOCK, maxiter - done))
-        status = np.asarray(carry["status"])
-        rows = where >= 0
-        end_u[where[rows]] = np.asarray(carry["u"])[rows]
-        end_v[where[rows]] = np.asarray(carry["value"])[rows]
-        end_s[where[rows]] = status[rows]
-        done += int(ran)
-        moving = np.flatnonzero((status == 0) & rows)
-        if bar:
-            best = scale * math.sinh(min(end_v.min() / scale, 700.0))
-            note = f"best chi2 {best:.6g}, {100 * np.mean(end_s == 1):.0f}% of {starts} starts converged"
-            bar.update(int(ran) if len(moving) else maxiter - done + int(ran), note=note)
-        if not len(moving):
-            break
-        # few are left: carry on with those alone (sizes are fixed, so results do not depend on timing)
-        small = size // _SHRINK
-        if small >= 16 and len(moving) <= small:
-            size = small
-            take = np.concatenate([moving, np.repeat(moving[:1], size - len(moving))])
-            where = np.concatenate([where[moving], np.full(size - len(moving), -1)])
-            carry = gather(carry, take)
-    return Ends(end_u, end_v, end_s, done)
+    shape, column = rank.shape, (*rank.shape, 1)
+    order = np.argsort(rng.random(t.shape), axis=-1)
+    one, other = (order[..., i, None] == np.arange(target.n) for i in (0, -1))
+    redrawn = np.where(one, rng.uniform(lo, hi, t.shape), t)
+    mirrored = np.where(one, lo + hi - t, t)  # the other sign of a coupling
+    near = t + rng.normal(size=t.shape) * 10.0 ** rng.uniform(-3.0, -0.5, size=column)
+    # the difference of two good points is a step along the valley that they share
+    good = np.argsort(value, kind="stable")[: max(2, int(np.isfinite(value).sum()) // 2)]
+    pair = found[good[rng.integers(len(good), size=(2, *shape))]]
+    along = t + rng.uniform(0.0, 1.2, size=column) * (pair[0] - pair[1])
+    # one coupling up, another down: products stay where they are
+    shift = rng.normal(size=column) * 10.0 ** rng.uniform(-2.0, -0.3, size=column)
+    traded = t + shift * (one + other * rng.choice([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0], size=column))
+    t = np.choose(rng.integers(5, size=shape)[..., None], [redrawn, mirrored, near, along, traded])
+    trial = target.u_of_t(np.clip(t, lo, hi))
+    best = np.argmin(engine.values(trial.reshape(-1, target.n)).reshape(shape), axis=1)
+    return trial[np.arange(n), best]
 
 
 # ---------------------------------------------------------------------------------------------- modes
@@ -437,14 +501,14 @@ def _watershed(value: np.ndarray, passes: list[tuple[float, int, int]]) -> np.nd
     return np.array([find(mode, i) for i in range(len(value))])
 
 
-def _join(target: Target, u: np.ndarray, value: np.ndarray, values) -> np.ndarray:
+def _join(engine: Engine, u: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Mode label of each point, (N,).
 
     Paths are straight in t or in u, between nearest neighbours, so that a curved flat valley is followed from point
     to point.  A path that this misses leaves one mode listed twice, never two listed as one (unless the barrier
     is narrower than the spacing of the ``_PATH`` points).
     """
-    n = len(u)
+    target, n = engine.target, len(u)
     t = target.t_of_u(u)
     frac = np.linspace(0.0, 1.0, _PATH)[1:-1, None]
     label = np.arange(n)
@@ -467,37 +531,37 @@ def _join(target: Target, u: np.ndarray, value: np.ndarray, values) -> np.ndarra
         a, b = np.array(sorted(pairs)).T
         line_t = target.u_of_t(t[a, None] + frac * (t[b, None] - t[a, None]))
         line_u = u[a, None] + frac * (u[b, None] - u[a, None])
-        both = values(np.stack([line_t, line_u]).reshape(-1, target.n)).reshape(2, len(a), -1)
+        both = engine.values(np.stack([line_t, line_u]).reshape(-1, target.n)).reshape(2, len(a), -1)
         height = np.maximum(both.max(-1).min(0), np.maximum(value[a], value[b]))
         passes += [(float(h), int(i), int(j)) for h, i, j in zip(height, a, b, strict=True) if np.isfinite(h)]
         label = _watershed(value, passes)
     return label
 
 
-def find_modes(target: Target, ends: Ends, values) -> list[dict]:
+def find_modes(engine: Engine, ends: Ends) -> list[dict]:
     """Modes among the end points, best first: u of the best member, objective, members (indices of starts)."""
     order = np.argsort(ends.value, kind="stable")
     order = order[np.isfinite(ends.value[order])]
     if not len(order):
         raise InputError("no starting point has a finite likelihood; check the parameter ranges")
     order = order[ends.value[order] <= ends.value[order[0]] + MODE_WINDOW]
-    t = target.t_of_u(ends.u)
+    t = engine.target.t_of_u(ends.u)
     unique: list[int] = []
     owner: list[list[int]] = []
     for i in order:
         if unique:
             gap = np.abs(t[unique] - t[i]).max(-1)
             k = int(np.argmin(gap))
-            # the same point, or past the first 200 (a flat valley full of end points) the nearest one as good
+            # the same point, or past the first few (a flat valley full of end points) the nearest one as good
             if gap[k] < 1e-4 and ends.value[i] < ends.value[unique[k]] + MODE_BARRIER:
                 owner[k].append(int(i))
                 continue
-            if len(unique) >= 200:
+            if len(unique) >= _UNIQUE:
                 owner[k].append(int(i))
                 continue
         unique.append(int(i))
         owner.append([int(i)])
-    labels = _join(target, ends.u[unique], ends.value[unique], values)
+    labels = _join(engine, ends.u[unique], ends.value[unique])
     modes: dict[int, dict] = {}
     for k, lab in enumerate(labels):
         mode = modes.setdefault(int(lab), {"u": ends.u[unique[k]], "value": ends.value[unique[k]], "members": []})
@@ -508,61 +572,95 @@ def find_modes(target: Target, ends: Ends, values) -> list[dict]:
 # ---------------------------------------------------------------------------------------------- Newton, errors
 
 
-def _newton_program(target: Target, kind):
-    """(u (K, n), free (K, n), iterations) -> u, value, gradient, Hessian after damped Newton steps.
+def _hessian(engine: Engine, u: np.ndarray, width: np.ndarray):
+    """Objective (K,), gradient (K, n), Hessian (K, n, n) and kinks (K, n) at points (K, n).
 
-    Each round evaluates value, gradient and Hessian at one trial point, the first at u itself.
+    Fourth-order central differences of the gradient with steps of a small part of ``width`` (K, n), the length over
+    which the objective changes by 1: exact to about 1e-9 of the stiffest element for a smooth likelihood.  At the
+    edge of a constraint the two sides differ (a kink): there the Hessian is that of the stiff side.
     """
-    n = target.n
-
-    def gradient(u):
-        value, back = jax.vjp(lambda v: target.objective(v, kind), u)
-        return back(jnp.ones_like(value))[0], value
-
-    def everything(u, free):
-        def column(e):
-            grad, tangent, value = jax.jvp(gradient, (u,), (jnp.broadcast_to(e, u.shape),), has_aux=True)
-            return tangent, (value, grad)
-
-        hess, (value, grad) = jax.vmap(column, out_axes=(-1, None))(jnp.eye(n, dtype=u.dtype))  # points x i x column
-        hess = 0.5 * (hess + jnp.swapaxes(hess, -1, -2))
-        both = free[:, :, None] & free[:, None, :]
-        return value, jnp.where(free, grad, 0.0), jnp.where(both, hess, jnp.eye(n, dtype=u.dtype))
-
-    def propose(u, grad, hess, damp):
-        lam, vec = jnp.linalg.eigh(hess)
-        size = jnp.abs(lam)
-        # below the noise of the Hessian a direction is flat: no step along it
-        noise = 10.0 * jnp.finfo(u.dtype).eps * size.max() + 1e-9
-        step = -vec @ jnp.where(size > noise, (vec.T @ grad) / (size + damp * size.max()), 0.0)
-        step = step * jnp.minimum(1.0, MAX_STEP / jnp.maximum(jnp.linalg.norm(step), jnp.finfo(u.dtype).tiny))
-        return jnp.clip(u + step, -target.cap, target.cap)
-
-    def accept(trial, new, g, h, u, value, grad, hess, damp):
-        # within rounding of the value the gradient decides: that is where the last digits of u come from
-        level = new <= value + 8.0 * jnp.finfo(u.dtype).eps * jnp.abs(value)
-        good = (new < value) | (level & (jnp.vdot(g, g) < jnp.vdot(grad, grad)))
-        good &= jnp.all(jnp.isfinite(g)) & jnp.all(jnp.isfinite(h))
-        pick = lambda a, b: jnp.where(good, a, b)  # noqa: E731
-        damp = jnp.where(good, 0.1 * damp, jnp.maximum(10.0 * damp, 1e-12))
-        return pick(trial, u), pick(new, value), pick(g, grad), pick(h, hess), damp
-
-    def run(u, free, iterations):
-        def body(c):
-            i, u, value, grad, hess, damp = c
-            trial = jax.vmap(propose)(u, grad, hess, damp)
-            return i + 1, *jax.vmap(accept)(trial, *everything(trial, free), u, value, grad, hess, damp)
-
-        inf = jnp.full(u.shape[0], jnp.inf, u.dtype)
-        eye = jnp.broadcast_to(jnp.eye(n, dtype=u.dtype), (*u.shape, n))
-        start = (jnp.zeros((), jnp.int32), u, inf, jnp.zeros_like(u), eye, jnp.full_like(inf, 1e-6))
-        return jax.lax.while_loop(lambda c: c[0] <= iterations, body, start)[1:5]
-
-    return jax.jit(run)
+    k, n = u.shape
+    rough = float(jnp.finfo(jnp.zeros(()).dtype).eps) > 1e-10  # float32: noise, not curvature, sets the step
+    h = (0.3 if rough else 0.02) * width
+    offsets = np.array([-2.0, -1.0, 1.0, 2.0])
+    stencil = u[:, None, None] + offsets[:, None, None] * (h[:, None] * np.eye(n))[:, None]  # (K, 4, n, n)
+    out = engine(np.concatenate([u, stencil.reshape(-1, n)]))
+    g0 = out["grad"][:k, None]
+    a, b, c, d = np.moveaxis(out["grad"][k:].reshape(k, 4, n, n), 1, 0)  # row i: gradient after a step in u_i
+    with np.errstate(invalid="ignore", over="ignore"):
+        hess = (a - 8.0 * b + 8.0 * c - d) / (12.0 * h[:, :, None])
+        below = (3.0 * g0 - 4.0 * b + a) / (2.0 * h[:, :, None])
+        above = (4.0 * c - d - 3.0 * g0) / (2.0 * h[:, :, None])
+        low, high = (np.diagonal(m, axis1=1, axis2=2) for m in (below, above))
+        # half of the curvature gone within 4 percent of a standard deviation
+        kink = np.abs(high - low) > 0.5 * np.maximum(np.abs(high), np.abs(low)) + 1e-3 / width**2
+        stiff = np.where((high > low)[:, :, None], above, below)
+        hess = np.where(kink.any(axis=1)[:, None, None], stiff, hess)
+        hess = 0.5 * (hess + np.swapaxes(hess, 1, 2))
+    return out["objective"][:k], out["grad"][:k], hess, kink
 
 
-def _at_limit(target: Target, u, grad, value, values) -> np.ndarray:
+def _width(hess: np.ndarray) -> np.ndarray:
+    """Length over which each coordinate alone raises the objective by 1, shape (n,)."""
+    return np.clip(np.sqrt(2.0 / np.maximum(np.abs(np.diag(hess)), 1e-300)), 1e-9, 0.5)
+
+
+def _newton(engine: Engine, u: np.ndarray, free: np.ndarray, rounds: int):
+    """u, objective, gradient, Hessian, kinks after at most ``rounds`` damped Newton steps from (K, n) points.
+
+    ``free`` (K, n): coordinates that move.
+    """
+    target = engine.target
+    k, n = u.shape
+    eps = float(jnp.finfo(jnp.zeros(()).dtype).eps)
+    u, trial = np.array(u), np.array(u)
+    width = np.full(u.shape, 1e-3)
+    value, grad = np.full(k, np.inf), np.zeros((k, n))
+    hess = np.full((k, n, n), np.nan)
+    damp, idle = np.full(k, 1e-6), np.zeros(k, int)
+    for _ in range(rounds + 1):
+        new, g, h, _ = _hessian(engine, trial, width)
+        for j in range(k):
+            fine = np.isfinite(new[j]) and np.all(np.isfinite(g[j])) and np.all(np.isfinite(h[j]))
+            g[j] = np.where(free[j], g[j], 0.0)
+            # within rounding of the value the gradient decides: that is where the last digits of u come from
+            level = new[j] <= value[j] + 8.0 * eps * abs(value[j])
+            first = not np.all(np.isfinite(hess[j]))
+            if fine and (new[j] < value[j] or (level and (first or g[j] @ g[j] < grad[j] @ grad[j]))):
+                drop = value[j] - new[j]
+                idle[j] = 0 if drop > 1e-12 * max(1.0, abs(new[j])) else idle[j] + 1
+                u[j], value[j], grad[j], hess[j], damp[j] = trial[j], new[j], g[j], h[j], 0.1 * damp[j]
+            else:
+                damp[j], idle[j] = max(10.0 * damp[j], 1e-12), idle[j] + (not fine) + (damp[j] > 1.0)
+            if np.all(np.isfinite(hess[j])):
+                both = free[j][:, None] & free[j]
+                lam, vec = np.linalg.eigh(np.where(both, hess[j], np.eye(n)))
+                size = np.abs(lam)
+                along = vec.T @ grad[j]
+                # below the noise of the Hessian a direction is flat: no step along it
+                keep = size > 1e-11 * size.max() + 1e-9
+                step = -vec @ np.where(keep, along / np.maximum(size + damp[j] * size.max(), 1e-300), 0.0)
+                step *= min(1.0, MAX_STEP / max(float(np.linalg.norm(step)), 1e-300))
+                trial[j] = np.clip(u[j] + step, -target.cap, target.cap)
+                # the next differences reach over a fixed part of one standard deviation
+                width[j] = _width(hess[j])
+        if np.all(idle >= 3):
+            break
+    # once more, until the steps fit the curvature that they find
+    for _ in range(5):
+        new, g, h, kink = _hessian(engine, u, width)
+        before, width = (
+            width,
+            np.stack([_width(m) if np.all(np.isfinite(m)) else w for m, w in zip(h, width, strict=True)]),
+        )
+        if np.all(np.abs(np.log(width / before)) < 0.7):
+            break
+    return u, new, np.where(free, g, 0.0), h, kink & free
+
+
+def _at_limit(engine: Engine, u, grad, value) -> np.ndarray:
     """Parameters that chi2 pushes onto an edge of their range: +1 upper, -1 lower, 0 inside; shape (n,)."""
+    target = engine.target
     side = np.zeros(target.n, int)
     for i in range(target.n):
         if not target.edged[i] or abs(u[i]) < 5.0:  # further in than 0.7 percent of the range
@@ -572,35 +670,29 @@ def _at_limit(target: Target, u, grad, value, values) -> np.ndarray:
             continue  # flat rather than pushed
         edge = np.array(u)
         edge[i] = np.sign(u[i]) * U_CAP
-        if values(edge[None])[0] <= value + 1e-9 * max(1.0, abs(value)):
+        if engine.values(edge[None])[0] <= value + 1e-9 * max(1.0, abs(value)):
             side[i] = int(np.sign(u[i]))
     return side
 
 
-def _polish(target: Target, modes: list[dict], newton, values) -> None:
-    """Newton steps on up to MAX_MODES modes, edges included; adds u, value, side, grad, hess to each mode."""
-    k = len(modes)
-    u = np.stack([m["u"] for m in modes] + [modes[0]["u"]] * (MAX_MODES - k))
-    free = np.ones(u.shape, bool)
+def _polish(engine: Engine, modes: list[dict]) -> None:
+    """Newton steps on each mode, edges included; adds side, hess and kink to each mode and updates u and value."""
+    n = engine.target.n
+    u = np.stack([m["u"] for m in modes])
     side = np.zeros(u.shape, int)
     for _ in range(3):
-        u, value, grad, hess = (np.array(a) for a in newton(jnp.asarray(u), jnp.asarray(free), _NEWTON))
-        changed = False
-        for j in range(k):
-            new = np.where(free[j], _at_limit(target, u[j], grad[j], value[j], values), side[j])
-            if np.any(new != side[j]):
-                side[j] = new
-                free[j] = new == 0
-                u[j] = np.where(new == 0, u[j], new * U_CAP)
-                changed = True
-        if not changed:
+        u, value, grad, hess, kink = _newton(engine, u, side == 0, _NEWTON)
+        new = np.stack([_at_limit(engine, *row) for row in zip(u, grad, value, strict=True)])
+        new = np.where(side == 0, new, side)
+        if np.all(new == side):
             break
+        side = new
+        u = np.where(side == 0, u, side * U_CAP)
     for j, m in enumerate(modes):
         if np.isfinite(value[j]) and value[j] <= m["value"] + 1e-6 * max(1.0, abs(m["value"])):
-            m.update(u=u[j], value=float(value[j]), side=side[j], grad=grad[j], hess=hess[j])
-        else:  # a non-finite Hessian or a rounding cliff: keep the L-BFGS point, claim no curvature
-            nan = np.full((target.n, target.n), np.nan)
-            m.update(value=float(m["value"]), side=np.zeros(target.n, int), grad=grad[j] * np.nan, hess=nan)
+            m.update(u=u[j], value=float(value[j]), side=side[j], hess=hess[j], kink=bool(kink[j].any()))
+        else:  # a rounding cliff: keep the L-BFGS point, claim no curvature
+            m.update(value=float(m["value"]), side=np.zeros(n, int), hess=np.full((n, n), np.nan), kink=False)
 
 
 @dataclass
@@ -626,7 +718,7 @@ def _coordinate(name: str, prior: Prior) -> str:
     return f"log10|{name}|" if isinstance(prior, LogFlat | SignedLog) else name
 
 
-def _hessian_errors(target: Target, mode: dict, values) -> _Errors:
+def _hessian_errors(engine: Engine, mode: dict) -> _Errors:
     """Covariance in t from the eigenvectors of the Hessian that chi2 constrains.
 
     In t the prior range has length 1, so a direction whose one-sigma length exceeds 1 is not constrained.  A
@@ -634,7 +726,7 @@ def _hessian_errors(target: Target, mode: dict, values) -> _Errors:
     by less gets that movement added to its error.  An error is tried out: one standard deviation away, with the
     other parameters following, chi2 should be 1 higher.
     """
-    n = target.n
+    target, n = engine.target, engine.target.n
     side, hess = mode["side"], mode["hess"]
     status, reason = ["ok"] * n, [""] * n
     inside = np.flatnonzero(side == 0)
@@ -643,7 +735,7 @@ def _hessian_errors(target: Target, mode: dict, values) -> _Errors:
         reason[i] = f"chi2 still falls at the {'upper' if side[i] > 0 else 'lower'} end of the prior range"
     cov = np.full((n, n), np.nan)
     sigma = np.full(n, np.nan)
-    if not np.all(np.isfinite(hess)):
+    if not np.all(np.isfinite(hess[np.ix_(inside, inside)])):
         for i in inside:
             status[i], reason[i] = "undefined", "the Hessian is not finite here"
         return _Errors(sigma, cov, status, reason, [], 0)
@@ -661,10 +753,18 @@ def _hessian_errors(target: Target, mode: dict, values) -> _Errors:
         directions.append(np.zeros(n))
         directions[-1][inside] = along
         text = _direction_text(target, mode["u"], inside, along)
+        falls = False
+        if lam[k] < -1.0:
+            # negative curvature: is there a lower point that way, or only a corner of a constraint?
+            length = np.concatenate([-np.logspace(-4, -1, 7), np.logspace(-4, -1, 7)])
+            line = target.u_of_t(target.t_of_u(mode["u"]) + length[:, None] * directions[-1])
+            falls = engine.values(line).min() < mode["value"] - 1e-2
         for b, i in enumerate(inside):
             move = abs(along[b])
-            if lam[k] < -1.0 and move > 1e-6:
+            if falls and move > 1e-6:
                 status[i], reason[i] = "not_a_minimum", f"chi2 falls along ({text})"
+            elif lam[k] < -1.0 and move > max(1e-6, 0.1 * tight_err[b]):
+                status[i], reason[i] = "undefined", "chi2 has no usable curvature here: use the profile likelihood"
             elif move > max(FLAT_MOVE, 0.1 * tight_err[b]) and status[i] == "ok":
                 status[i] = "unconstrained"
                 reason[i] = f"chi2 is flat (changes by < 1 over the prior range) along ({text})"
@@ -677,7 +777,7 @@ def _hessian_errors(target: Target, mode: dict, values) -> _Errors:
         step = np.zeros(n)
         step[inside] = tight[:, b] / tight_err[b]
         t = target.t_of_u(mode["u"]) + np.array([[-1.0], [1.0]]) * step
-        rise = values(target.u_of_t(t)) - mode["value"]
+        rise = engine.values(target.u_of_t(t)) - mode["value"]
         seen = np.all((t > 0) & (t < 1) | ~target.edged, axis=1)  # a step out of the range shows nothing
         low, high = PARABOLA
         if np.any(seen & ~((rise > low) & (rise < high))):
@@ -688,9 +788,7 @@ def _hessian_errors(target: Target, mode: dict, values) -> _Errors:
     rows = inside[fine]
     cov[np.ix_(rows, rows)] = part[np.ix_(fine, fine)]
     sigma[rows] = err[fine]
-    for i in range(n):
-        if status[i] == "unconstrained":
-            sigma[i] = np.inf
+    sigma[np.array(status) == "unconstrained"] = np.inf
     return _Errors(sigma, cov, status, reason, directions, int(measured.sum()))
 
 
@@ -733,7 +831,8 @@ class FitResult:
     alone; ``log_prob`` includes smooth constraints, and ``delta_chi2 = sm_chi2 + 2 log_prob`` is the likelihood
     ratio to the SM, where all constraints hold.  ``objective`` is what was minimised: -2 log_prob, plus the
     prior's term if one was asked.  ``modes`` are sorted by objective: chi2, objective, point, number of starts,
-    spread (range of the end points within one sigma), at_limit (side of the edge).
+    how many of them were independent of other starts, spread (range of the end points within one sigma), at_limit
+    (side of the edge).
     """
 
     names: tuple[str, ...]
@@ -759,7 +858,7 @@ class FitResult:
     pulls: list[dict]
     converged_fraction: float
     starts: dict[str, int]
-    iterations: int
+    longest: int
     with_prior: bool | str
     seconds: float
     fingerprint: dict
@@ -961,9 +1060,9 @@ def fit(
     Parameters
     ----------
     like: the likelihood (``names``, ``priors``, ``log_prob``, ``sm_chi2``, ``pulls``, ...).
-    starts: number of searches; half begin at Sobol points of the prior, half at the best of 16 such points each.
+    starts: number of searches; half begin at Sobol points of the prior, the others at variations of what was found.
     method: "lbfgs".
-    maxiter: iterations per search.
+    maxiter: trial points per search.
     seed: of the starting points.  The same seed on the same machine gives the same result.
     with_prior: False minimises chi2 alone; "gaussian" adds ((x - mean)/sigma)^2 of parameters with a Gaussian
         prior (nuisance parameters); True adds -2 log prior(x) of all (maximum a posteriori in x).
@@ -977,38 +1076,33 @@ def fit(
     if not (with_prior in (False, True) or with_prior == "gaussian"):
         raise InputError(f"with_prior = {with_prior!r} (allowed: False, True, 'gaussian')")
     starts, maxiter, seed = check_count("starts", starts), check_count("maxiter", maxiter), check_count("seed", seed, 0)
-    target = Target(like)
-    values = batched_objective(target, with_prior, min(1024, max(starts, 128)))
-    ends = multistart(target, starts, maxiter, seed, with_prior, values, progress)
-    modes = find_modes(target, ends, values)
-    modes = modes[:MAX_MODES]
-    newton = _newton_program(target, with_prior)
-    _polish(target, modes, newton, values)
+    engine = Engine(Target(like), with_prior)
+    ends = multistart(engine, starts, maxiter, seed, progress)
+    modes = find_modes(engine, ends)[:MAX_MODES]
+    _polish(engine, modes)
+    modes.sort(key=lambda m: m["value"])
     if len(modes) > 1:  # Newton may have taken two to the same point
-        labels = _join(target, np.stack([m["u"] for m in modes]), np.array([m["value"] for m in modes]), values)
-        merged: dict[int, dict] = {}
+        labels = _join(engine, np.stack([m["u"] for m in modes]), np.array([m["value"] for m in modes]))
         for m, lab in zip(modes, labels, strict=True):
-            into = merged.setdefault(int(lab), m)
-            if into is not m:
-                members = into["members"] + m["members"]
-                if m["value"] < into["value"]:
-                    merged[int(lab)] = m
-                merged[int(lab)]["members"] = members
-        modes = sorted(merged.values(), key=lambda m: m["value"])
-    return _result(target, ends, modes, with_prior, values, time.monotonic() - t0)
+            if modes[lab] is not m:
+                modes[lab]["members"] += m["members"]
+        modes = [m for i, m in enumerate(modes) if labels[i] == i]
+    return _result(engine, ends, modes, with_prior, time.monotonic() - t0)
 
 
-def _result(target: Target, ends: Ends, modes: list[dict], kind, values, seconds: float) -> FitResult:
+def _result(engine: Engine, ends: Ends, modes: list[dict], kind, seconds: float) -> FitResult:
+    target = engine.target
     like, names, n_free = target.like, target.names, target.n
     top = modes[0]
     u = top["u"]
     named = lambda a: {k: float(v) for k, v in zip(names, a, strict=True)}  # noqa: E731
-    points = target.points(np.stack([m["u"] for m in modes] + [u] * (MAX_MODES - len(modes))))
-    columns = like.evaluate({k: jnp.asarray(points[:, i]) for i, k in enumerate(names)})
-    mode_chi2 = np.asarray(columns["chi2"], float)
+    at_modes = np.stack([m["u"] for m in modes])
+    points = target.points(at_modes)
+    columns = engine(at_modes)
+    mode_chi2 = columns["chi2"]
     log_prob = float(columns["log_prob"][0])
     best, chi2 = points[0], float(mode_chi2[0])
-    err = _hessian_errors(target, top, values)
+    err = _hessian_errors(engine, top)
     dx = target.dx_du(u) / target.dt_du(u)
     sigma = np.abs(dx) * err.sigma_t
     cov = err.cov_t * np.outer(dx, dx)
@@ -1021,13 +1115,22 @@ def _result(target: Target, ends: Ends, modes: list[dict], kind, values, seconds
     edges = np.where(np.isfinite(width), np.sort(edges, axis=0), np.nan)
     ends_x = target.points(ends.u)
     listed = []
-    for m, x, c in zip(modes, points, mode_chi2, strict=False):
+    for m, x, c in zip(modes, points, mode_chi2, strict=True):
         # the range of the end points within one sigma of this mode shows how far a flat valley was followed
         cloud = np.concatenate([ends_x[[i for i in m["members"] if ends.value[i] <= m["value"] + 1.0]], x[None]])
         spread = {k: (float(a), float(b)) for k, a, b in zip(names, cloud.min(0), cloud.max(0), strict=True)}
         side = {k: int(s) for k, s in zip(names, m["side"], strict=True) if s}
-        listed.append({"chi2": float(c), "objective": m["value"], "point": named(x), "starts": len(m["members"]),
-                       "spread": spread, "at_limit": side})  # fmt: skip
+        listed.append(
+            {
+                "chi2": float(c),
+                "objective": m["value"],
+                "point": named(x),
+                "starts": len(m["members"]),
+                "independent": int(np.sum(ends.generation[m["members"]] == 0)),
+                "spread": spread,
+                "at_limit": side,
+            }
+        )
     sm = float(like.sm_chi2())
     status = ends.status
     counts = {
@@ -1041,15 +1144,17 @@ def _result(target: Target, ends: Ends, modes: list[dict], kind, values, seconds
     fraction = counts["converged"] / len(status)
     notes = []
     if fraction < 0.5:
+        notes.append(f"only {100 * fraction:.0f}% of the starts converged; raise maxiter (the longest took {ends.trials} steps)")
+    if len(status) >= 16 and listed[0]["independent"] <= 1:
         notes.append(
-            f"only {100 * fraction:.0f}% of the starts converged; raise maxiter (now {ends.iterations} were run)"
+            f"{listed[0]['independent']} of {int(np.sum(ends.generation == 0))} independent starts reached the best mode "
+            "(the others followed it): there may be a better one, raise starts"
         )
-    hits = listed[0]["starts"]
-    if len(status) >= 16 and hits <= 2:
-        notes.append(f"only {hits} of {len(status)} starts reached the best mode; a better one may exist, raise starts")
     loose = [k for k, e in zip(names, target.edged, strict=True) if not e]
     if loose and kind is False:
         notes.append(f"Gaussian priors of {', '.join(loose)} were not used; with_prior='gaussian' adds them to chi2")
+    if top["kink"]:
+        notes.append("the best fit lies on the edge of a constraint: errors are along that edge")
     if err.n_constrained < n_free:
         notes.append(f"chi2 constrains {err.n_constrained} of {n_free} directions; {n_free} dof overstate the freedom")
     pulls = list(like.pulls(named(best))) if hasattr(like, "pulls") else []
@@ -1077,7 +1182,7 @@ def _result(target: Target, ends: Ends, modes: list[dict], kind, values, seconds
         pulls=[{k: plain(v) for k, v in p.items()} for p in pulls],
         converged_fraction=fraction,
         starts=counts,
-        iterations=ends.iterations,
+        longest=ends.trials,
         with_prior=kind,
         seconds=seconds,
         fingerprint=plain(like.fingerprint()) if hasattr(like, "fingerprint") else {},

@@ -23,11 +23,10 @@ import numpy as np
 
 from fipjax import _arviz
 from fipjax._version import __version__
-from fipjax.errors import InputError, unknown
-from fipjax.fit import (
+from fipjax.engines.fit import (
+    Engine,
     FitResult,
     Target,
-    batched_objective,
     check_count,
     describe_parameters,
     find_modes,
@@ -36,6 +35,7 @@ from fipjax.fit import (
     plain,
     text_table,
 )
+from fipjax.errors import InputError, unknown
 from fipjax.progress import Progress
 
 #: 1903.08008: with this the chains agree to 1 percent of the posterior width; 1.1 was found too loose.
@@ -364,8 +364,7 @@ def _judge(p: Posterior) -> list[str]:
     if len(groups) > 1:
         worst = bad[0] if bad else p.names[0]
         where = "; ".join(
-            f"chain{'s' if len(g) > 1 else ''} {', '.join(map(str, g))} near {worst} = "
-            f"{np.median(p.samples[worst][g]):.4g}"
+            f"chain{'s' if len(g) > 1 else ''} {', '.join(map(str, g))} near {worst} = {np.median(p.samples[worst][g]):.4g}"
             for g in groups
         )
         rh = f"R-hat {diag[worst]['rhat']:.2f}"
@@ -454,16 +453,16 @@ def _spread_out(u: np.ndarray, reach: np.ndarray, cap: float, energy: Callable, 
     return np.where(fine.any(axis=1)[:, None], trial[np.arange(len(u)), first], u)
 
 
-def _starting_points(target: Target, chains: int, seed: int, progress: bool, energy: Callable):
+def _starting_points(engine: Engine, chains: int, seed: int, progress: bool, energy: Callable):
     """Over-dispersed starting points (chains, n) and the modes found.
 
     A quick multi-start fit; every mode within ``INIT_WINDOW`` of the best gets a chain, best first.  The other
     chains go to end points of that fit as far from each other as possible.
     """
+    target = engine.target
     rng = np.random.default_rng([seed, 3])
-    values = batched_objective(target, "gaussian", 512)
-    ends = multistart(target, max(128, 16 * chains), 150, seed, "gaussian", values, progress)
-    modes = find_modes(target, ends, values)
+    ends = multistart(engine, max(256, 32 * chains), 200, seed, progress)
+    modes = find_modes(engine, ends)
     modes = [m for m in modes if m["value"] <= modes[0]["value"] + INIT_WINDOW]
     u = [m["u"] for m in modes[:chains]]
     pool = np.concatenate([np.array(m["members"]) for m in modes])
@@ -524,16 +523,15 @@ def _given_points(target: Target, init, chains: int, seed: int, energy: Callable
 
 
 def _potential(target: Target):
-    """(potential of one point (n,) for NUTS, energies of (B, n) points).
+    """Potential of one point u (n,).
 
-    Under vmap the potential is one batched call of the likelihood, which keeps points where its kernels want them.
+    Under vmap it is one batched call of the likelihood, which keeps points where its kernels want them.
     """
 
     def energies(u):
         log_like = target.log_like(u)
-        log_prior = sum(p.log_prob_real(u[..., i]) for i, p in enumerate(target.priors))
         # nan counts as outside: the trajectory ends there as a divergence
-        return -jnp.where(jnp.isnan(log_like), -jnp.inf, log_like) - log_prior
+        return -jnp.where(jnp.isnan(log_like), -jnp.inf, log_like) - target.log_prior_real(u)
 
     def batch(u):
         value, back = jax.vjp(energies, u)
@@ -553,7 +551,7 @@ def _potential(target: Target):
         return value_and_grad(u)[0]
 
     potential.defvjp(lambda u: value_and_grad(u), lambda grad, ct: (ct * grad,))
-    return potential, energies
+    return potential
 
 
 class _Run:
@@ -561,15 +559,17 @@ class _Run:
 
     def __init__(self, potential, warmup: int, vectorized: bool, options: dict):
         from numpyro.infer import NUTS
+        from numpyro.infer.util import ParamInfo
 
         self.kernel = NUTS(potential_fn=potential, **options)
         self.warmup = warmup
         self.vectorized = vectorized
-        self._init = jax.jit(lambda key, u: self.kernel.init(key, warmup, init_params=u))
+        # with potential and gradient given, the start compiles no likelihood
+        self._init = jax.jit(lambda key, *point: self.kernel.init(key, warmup, init_params=ParamInfo(*point)))
         self._block = jax.jit(self._advance, donate_argnums=1)
 
-    def start(self, key, u):
-        return self._init(key, jnp.asarray(u))
+    def start(self, key, u, potential, grad):
+        return self._init(key, jnp.asarray(u), jnp.asarray(potential), jnp.asarray(grad))
 
     @staticmethod
     def _kept(state) -> dict:
@@ -641,25 +641,28 @@ def sample(
         chain_method = "threads" if jax.default_backend() == "cpu" else "vectorized"
     target = Target(like)
 
-    potential, energies = _potential(target)
-    compiled = jax.jit(energies)
+    engine = Engine(target, "gaussian")
+    prior = jax.jit(jax.vmap(jax.value_and_grad(target.log_prior_real)))
+
+    def potential_at(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Potential (N,), inf where it is not finite, and its gradient (N, n) of points (N, n)."""
+        like_part = engine(u)
+        value, grad = (np.asarray(a) for a in prior(jnp.asarray(u)))
+        value = -like_part["log_prob"] - value
+        return np.where(np.isfinite(value), value, np.inf), -like_part["grad_log_prob"] - grad
 
     def energy(u: np.ndarray) -> np.ndarray:
-        size = 256
-        pad = np.concatenate([u, np.repeat(u[-1:], -len(u) % size, 0)])
-        parts = [np.asarray(compiled(jnp.asarray(pad[a : a + size]))) for a in range(0, len(pad), size)]
-        out = np.concatenate(parts)[: len(u)]
-        return np.where(np.isfinite(out), out, np.inf)
+        return potential_at(u)[0]
 
     modes: list[dict] = []
     if init is None:
-        u0, modes = _starting_points(target, chains, seed, progress, energy)
+        u0, modes = _starting_points(engine, chains, seed, progress, energy)
     else:
         u0 = _given_points(target, init, chains, seed, energy)
-    if not np.all(np.isfinite(energy(u0))):
-        raise InputError(
-            f"init: the likelihood is not finite at the start of chain {np.argmax(~np.isfinite(energy(u0)))}"
-        )
+    start = (u0, *potential_at(u0))
+    bad = np.flatnonzero(~np.isfinite(start[1]))
+    if len(bad):
+        raise InputError(f"init: the likelihood is not finite at the start of chain {bad[0]}")
 
     options = {
         "target_accept_prob": target_accept,
@@ -669,7 +672,7 @@ def sample(
     settings = {"chains": chains, "warmup": warmup, "draws": draws, "thin": thin, "seed": seed,
                 "chain_method": chain_method, "target_accept": target_accept, "dense_mass": bool(dense_mass),
                 "max_tree_depth": max_tree_depth, "init": "fit" if init is None else type(init).__name__}  # fmt: skip
-    blocks, complete = _drive(potential, u0, warmup, draws * thin, chain_method, options, seed, progress)
+    blocks, complete = _drive(target, start, warmup, draws * thin, chain_method, options, seed, progress)
     kept = {k: np.concatenate([b[k] for b in blocks], axis=1) for k in blocks[0]} if blocks else None
     n = kept["energy"].shape[1] // thin if kept else 0
     if kept is None or n == 0:
@@ -680,18 +683,21 @@ def sample(
     return posterior
 
 
-def _drive(potential, u0, warmup: int, steps: int, method: str, options: dict, seed: int, progress: bool):
-    """Run all chains in blocks; list of blocks name -> (chains, n, ...) after warm-up, and whether all was run."""
-    chains = len(u0)
+def _drive(target: Target, start: tuple, warmup: int, steps: int, method: str, options: dict, seed: int, progress: bool):
+    """Run all chains in blocks; list of blocks name -> (chains, n, ...) after warm-up, and whether all was run.
+
+    ``start``: points (chains, n), their potentials (chains,) and gradients (chains, n).
+    """
+    chains = len(start[0])
     vectorized = method == "vectorized"
-    run = _Run(potential, warmup, vectorized, options)
+    run = _Run(_potential(target), warmup, vectorized, options)
     keys = jax.random.split(jax.random.PRNGKey(seed), chains)
-    states = [run.start(keys, u0)] if vectorized else [run.start(k, u) for k, u in zip(keys, u0, strict=True)]
+    states = [run.start(keys, *start)] if vectorized else [run.start(*c) for c in zip(keys, *start, strict=True)]
     blocks: list[dict] = []
     done, total, n = 0, warmup + steps, 1  # the first call compiles: one step
     divergent = 0
     stop = False
-    bar = Progress(f"sample, {chains} chains", total, "steps") if progress else None
+    bar: Progress | None = None
     workers = 1 if vectorized else min(chains, os.cpu_count() or 1)
     pool = ThreadPoolExecutor(workers)
     try:
@@ -719,7 +725,9 @@ def _drive(potential, u0, warmup: int, steps: int, method: str, options: dict, s
             if not warming:
                 blocks.append(block)
                 divergent += int(block["diverging"].sum())
-            if bar:
+            if progress and bar is None:  # not before the first block: its compilation would spoil the time left
+                bar = Progress(f"sample, {chains} chains", total, "steps", start=done)
+            elif bar:
                 steps_each = block["num_steps"].mean()
                 note = "warm-up" if warming else f"{divergent} divergences"
                 bar.update(n, note=f"{note}, {steps_each:.0f} gradients a step")
@@ -739,7 +747,7 @@ def _collect(target: Target, kept: dict, n: int, thin: int, settings, modes, com
     use = slice(thin - 1, n * thin, thin)
     u = kept["u"][:, use]
     x = target.points(u)
-    prior = jax.jit(lambda v: sum(p.log_prob_real(v[..., i]) for i, p in enumerate(target.priors)))
+    prior = jax.jit(target.log_prior_real)
     stats = {k: np.asarray(kept[k][:, use]) for k in STATS}
     stats["diverging"] = kept["diverging"][:, : n * thin].reshape(len(u), n, thin).any(axis=2)
     like = target.like

@@ -1,0 +1,1 @@
+"""Engines: scans, best fits and posteriors from one likelihood."""
