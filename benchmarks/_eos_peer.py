@@ -45,9 +45,7 @@ def analysis():
     defaults = eos.Parameters.Defaults()
     ranges = {**COEFFICIENTS, **FLAT}
     priors = [{"parameter": n, "type": "uniform", "min": a, "max": b} for n, (a, b) in ranges.items()]
-    priors += [
-        {"parameter": n, "type": "gaussian", "central": defaults[n].evaluate(), "sigma": s} for n, s in GAUSSIAN.items()
-    ]
+    priors += [{"parameter": n, "type": "gaussian", "central": defaults[n].evaluate(), "sigma": s} for n, s in GAUSSIAN.items()]
     priors += [{"constraint": FORM_FACTORS, "type": "constraint"}]
     options = {"model": "WET", "form-factors": "BFW2010"}
     return eos.Analysis(priors=priors, likelihood=LIKELIHOOD, global_options=options)

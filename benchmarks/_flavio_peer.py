@@ -27,9 +27,7 @@ def main():
     for i in range(request["points"] + 1):
         c9, c10 = rng.normal(size=2)
         parameters = (
-            flavio.default_parameters.get_random_all()
-            if request.get("nuisances")
-            else flavio.default_parameters.get_central_all()
+            flavio.default_parameters.get_random_all() if request.get("nuisances") else flavio.default_parameters.get_central_all()
         )
         start = time.perf_counter(), time.process_time()
         w = flavio.WilsonCoefficients()

@@ -13,14 +13,13 @@ import jax
 
 def configure() -> str | None:
     """Apply the setting; returns the directory, or None when off."""
-    if jax.config.jax_compilation_cache_dir:
-        return jax.config.jax_compilation_cache_dir
+    given = jax.config.values.get("jax_compilation_cache_dir")
+    if given:
+        return given
     setting = os.environ.get("FIPJAX_CACHE", "")
     if setting == "0":
         return None
-    base = (
-        Path(setting) if setting else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fipjax" / "jax"
-    )
+    base = Path(setting) if setting else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fipjax" / "jax"
     try:
         base.mkdir(parents=True, exist_ok=True)
     except OSError:

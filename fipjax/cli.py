@@ -37,7 +37,7 @@ def _print_json(obj: Any) -> None:
     print(json.dumps(clean(obj), indent=1, allow_nan=False))
 
 
-def _table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
+def _table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> None:
     rows = [list(map(str, r)) for r in rows]
     widths = [max(len(r[i]) for r in [list(header), *rows]) for i in range(len(header))]
     for r in [list(header), ["-" * w for w in widths], *rows]:
@@ -153,7 +153,7 @@ def _data(args) -> None:
             ]
         )  # fmt: skip
         return
-    rows = []
+    rows: list[list[Any]] = []
     for s in sets:
         n = sum(m.observable.split("[")[0] in FAMILIES for m in s.measurements)
         names = sorted({m.observable.split("[")[0] for m in s.measurements})
@@ -169,9 +169,7 @@ def _parse_value(name: str, text: str) -> complex | float:
     try:
         z = complex(text.replace("i", "j").replace("jnf", "inf").replace("nan", "nan"))
     except ValueError:
-        raise InputError(
-            f"--set {name}={text} is not numeric (allowed: NAME=NUMBER, e.g. m_V=5 or C9_bsmumu=-1+0.2j)"
-        ) from None
+        raise InputError(f"--set {name}={text} is not numeric (allowed: NAME=NUMBER, e.g. m_V=5 or C9_bsmumu=-1+0.2j)") from None
     return z.real if z.imag == 0 else z
 
 

@@ -112,10 +112,10 @@ def theory_covariance(
     if store is not None:
         try:
             store.parent.mkdir(parents=True, exist_ok=True)
-            part = store.with_suffix(f".{os.getpid()}")
-            with open(part, "wb") as f:
+            scratch = store.with_suffix(f".{os.getpid()}")
+            with open(scratch, "wb") as f:
                 np.save(f, cov)
-            os.replace(part, store)
+            os.replace(scratch, store)
         except OSError:
             pass  # the cache only saves time
     return cov
@@ -283,16 +283,12 @@ class Likelihood:
                 raise unknown("free parameter", unknown_names[0], self.names)
             missing = [n for n in self.names if n not in x]
             if missing:
-                raise InputError(
-                    f"parameter {missing[0]!r} is missing (allowed: a value for each of {', '.join(self.names)})"
-                )
+                raise InputError(f"parameter {missing[0]!r} is missing (allowed: a value for each of {', '.join(self.names)})")
             arrays = [jnp.asarray(x[n], dtype=float) for n in self.names]
         else:
             a = jnp.asarray(x, dtype=float)
             if a.ndim == 0 or a.shape[-1] != len(self.names):
-                raise InputError(
-                    f"point of shape {a.shape} (allowed: last axis {len(self.names)}: {', '.join(self.names)})"
-                )
+                raise InputError(f"point of shape {a.shape} (allowed: last axis {len(self.names)}: {', '.join(self.names)})")
             arrays = [a[..., i] for i in range(len(self.names))]
         shape = jnp.broadcast_shapes(*(a.shape for a in arrays))
         return {n: jnp.broadcast_to(a, shape).reshape(-1) for n, a in zip(self.names, arrays, strict=True)}, shape
@@ -403,6 +399,6 @@ class Likelihood:
             "fixed": {n: (v if not isinstance(v, complex) else [v.real, v.imag]) for n, v in self.fixed.items()},
             "data_hash": digest.hexdigest()[:16],
             "sm_chi2": round(self.sm_chi2(), 6),
-            "precision": "float64" if jax.config.jax_enable_x64 else "float32",
+            "precision": "float64" if jax.config.values["jax_enable_x64"] else "float32",
             "version": __version__,
         }

@@ -52,7 +52,8 @@ def check_parameters(model: Model, params: Mapping[str, Any]) -> tuple[dict[str,
         if np.iscomplexobj(a):
             p.check(complex(a.flat[int(np.argmax(np.abs(a.imag)))]))
         else:
-            p.check(float(a.min())), p.check(float(a.max()))
+            p.check(float(a.min()))
+            p.check(float(a.max()))
         arrays[name] = a
     for p in model.parameters:
         if p.required and p.name not in arrays:

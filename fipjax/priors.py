@@ -11,6 +11,7 @@ All methods take arrays of any shape and are pure JAX.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -144,16 +145,12 @@ class LogFlat(Prior):
     def to_unit(self, x):
         y = self.sign * x
         ok = y > 0
-        return jnp.where(
-            ok, jnp.clip(jnp.log(jnp.where(ok, y, 1.0) / self.min) / math.log(self.max / self.min), 0.0, 1.0), 0.0
-        )
+        return jnp.where(ok, jnp.clip(jnp.log(jnp.where(ok, y, 1.0) / self.min) / math.log(self.max / self.min), 0.0, 1.0), 0.0)
 
     def log_prob(self, x):
         y = self.sign * x
         inside = (y >= self.min) & (y <= self.max)
-        return jnp.where(
-            inside, -jnp.log(jnp.where(inside, y, 1.0)) - math.log(math.log(self.max / self.min)), -jnp.inf
-        )
+        return jnp.where(inside, -jnp.log(jnp.where(inside, y, 1.0)) - math.log(math.log(self.max / self.min)), -jnp.inf)
 
     @property
     def support(self):
@@ -211,9 +208,7 @@ class Gaussian(Prior):
 
     def __post_init__(self):
         if not (math.isfinite(self.mean) and math.isfinite(self.sigma)) or self.sigma <= 0:
-            raise InputError(
-                f"prior gaussian: mean = {self.mean!r}, sigma = {self.sigma!r} (allowed: finite, sigma > 0)"
-            )
+            raise InputError(f"prior gaussian: mean = {self.mean!r}, sigma = {self.sigma!r} (allowed: finite, sigma > 0)")
 
     def from_unit(self, s):
         return self.mean + self.sigma * jax.scipy.stats.norm.ppf(s)
@@ -254,7 +249,7 @@ def prior_from_dict(name: str, spec: dict) -> Prior:
     if kind not in _KINDS:
         raise InputError(f"parameter {name!r}: prior = {kind!r} (allowed: {', '.join(_KINDS)})")
     cls = _KINDS[kind]
-    fields = {f: t for f, t in cls.__dataclass_fields__.items()}
+    fields = [f.name for f in dataclasses.fields(cls)]
     for key, value in spec.items():
         if key not in fields:
             raise InputError(f"parameter {name!r}: field {key!r} of prior {kind!r} (allowed: {', '.join(fields)})")

@@ -93,8 +93,7 @@ def _check(where: str, key: str, value: Any, allowed: str) -> None:
         _INT: is_int and value >= (0 if key == "seed" else 1),
         _NUM: is_int or isinstance(value, float),
         _BOOL: isinstance(value, bool),
-        "a text or a list of texts": isinstance(value, str)
-        or (isinstance(value, list) and all(isinstance(v, str) for v in value)),
+        "a text or a list of texts": isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value)),
         "tables": isinstance(value, dict) and all(isinstance(v, (dict, list)) for v in value.values()),
     }[allowed]
     if not ok:

@@ -22,9 +22,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fipjax import _precision  # noqa: F401  (float64 before the first array)
 from fipjax._version import __version__
-from fipjax.errors import InputError, MissingDependency, unknown
-from fipjax.priors import Prior, prior_from_dict
-from fipjax.progress import Progress
 from fipjax.engines.store import (
     ChunkedColumns,
     Column,
@@ -35,6 +32,9 @@ from fipjax.engines.store import (
     encode_name,
     to_jsonable,
 )
+from fipjax.errors import InputError, MissingDependency, unknown
+from fipjax.priors import Prior, prior_from_dict
+from fipjax.progress import Progress
 
 METHODS = ("grid", "sobol")
 SCALES = ("linear", "log", "signed_log")
@@ -90,9 +90,7 @@ def axis_values(name: str, spec: Any) -> tuple[np.ndarray, dict]:
                 raise unknown(f"field of the axis of {name!r}:", key, [*fields, "values"])
         for key in fields[:3]:
             if key not in spec:
-                raise InputError(
-                    f"parameter {name!r}: the axis needs {key} (allowed: min, max, n and scale, or values)"
-                )
+                raise InputError(f"parameter {name!r}: the axis needs {key} (allowed: min, max, n and scale, or values)")
         scale = spec.get("scale", "linear")
         if scale not in SCALES:
             raise InputError(f"parameter {name!r}: scale = {scale!r} (allowed: {', '.join(SCALES)})")
@@ -321,9 +319,7 @@ class _Chunks:
             mesh = Mesh(np.array(devices), ("d",))
             split = PartitionSpec("d")
             piece = PartitionSpec(None, "d") if self._sobol else PartitionSpec()
-            local = jax.shard_map(
-                local, mesh=mesh, in_specs=(PartitionSpec(), piece, split), out_specs=split, check_vma=False
-            )
+            local = jax.shard_map(local, mesh=mesh, in_specs=(PartitionSpec(), piece, split), out_specs=split, check_vma=False)
             self._shared = jax.device_put(shared, NamedSharding(mesh, PartitionSpec()))
         else:
             self._shared = jax.device_put(shared, devices[0])

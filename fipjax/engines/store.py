@@ -518,9 +518,7 @@ class ScanStore(ChunkedColumns):
         except OSError as err:
             raise InputError(f"cannot read {file}: {_reason(err)}") from None
         except (ValueError, KeyError, TypeError, IndexError) as err:
-            raise InputError(
-                f"store {path}: broken manifest.json: {err} (allowed: an intact store, or overwrite)"
-            ) from None
+            raise InputError(f"store {path}: broken manifest.json: {err} (allowed: an intact store, or overwrite)") from None
         return manifest
 
     @classmethod

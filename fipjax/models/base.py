@@ -15,9 +15,9 @@ from fipjax.theory import Theory
 class Parameter:
     """One model parameter.
 
-    name: the same everywhere.  latex, unit, description: for tables and plots.  default: the value when it is not given
-    (None: it must be given, unless ``optional``: then the model computes what replaces it).  lower, upper: physically allowed range, inclusive (``open_lower``: exclusive below).
-    complex: whether a complex value is allowed.
+    name: the same everywhere.  latex, unit, description: for tables and plots.  default: the value when it is not
+    given (None: it must be given, unless ``optional``: then the model computes what replaces it).  lower, upper:
+    physically allowed range, inclusive (``open_lower``: exclusive below).  complex_allowed: whether a complex value is.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Parameter:
     lower: float = -math.inf
     upper: float = math.inf
     open_lower: bool = False
-    complex: bool = False
+    complex_allowed: bool = False
     optional: bool = False
 
     @property
@@ -43,11 +43,11 @@ class Parameter:
         hi = "" if self.upper == math.inf else f"<= {self.upper:g}"
         text = " and ".join(x for x in (lo, hi) if x) or "any finite number"
         unit = f" {self.unit}" if self.unit else ""
-        return text + unit + (", complex allowed" if self.complex else "")
+        return text + unit + (", complex allowed" if self.complex_allowed else "")
 
     def check(self, value: complex) -> None:
         """Raise InputError unless a single value is allowed."""
-        if isinstance(value, complex) and value.imag != 0 and not self.complex:
+        if isinstance(value, complex) and value.imag != 0 and not self.complex_allowed:
             raise InputError(f"parameter {self.name!r} = {value} is complex (allowed: {self.allowed})")
         parts = (value.real, value.imag) if isinstance(value, complex) else (value,)
         if not all(math.isfinite(p) for p in parts):

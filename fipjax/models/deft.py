@@ -35,7 +35,7 @@ _WIDTH = Parameter(
 
 
 def _coupling(name, latex, unit, text, cplx=False):
-    return Parameter(name, latex, unit, text, 0.0, complex=cplx)
+    return Parameter(name, latex, unit, text, 0.0, complex_allowed=cplx)
 
 
 _C4 = _coupling("C4_bsV", r"C_4^{bsV}", "", "left-handed b-s coupling, dimension four", True)

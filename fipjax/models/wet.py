@@ -23,7 +23,7 @@ def _parameters():
                         _UNITS[op],
                         f"new physics in C_{op}{prime} of b -> s {lepton}",
                         0.0,
-                        complex=True,
+                        complex_allowed=True,
                     )
                 )
     for op in ("VLL", "VRR", "VLR", "SLL", "SRR", "SLR", "TLL", "TRR"):
@@ -34,7 +34,7 @@ def _parameters():
                 "GeV^-2",
                 f"Delta F = 2 coefficient C_{op} (H = -C O)",
                 0.0,
-                complex=True,
+                complex_allowed=True,
             )
         )
     return tuple(out)

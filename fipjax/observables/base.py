@@ -107,9 +107,7 @@ def parse(text: str) -> Request:
     need = {BINNED: 2, POINT: 1, NUMBER: 0}[fam.kind]
     form = {2: "[q2min,q2max]", 1: "[q2]", 0: "no brackets"}[need]
     if len(args) != need:
-        raise InputError(
-            f"observable {text!r}: {len(args)} numbers in brackets (allowed: {name}{form if need else ''}, {form})"
-        )
+        raise InputError(f"observable {text!r}: {len(args)} numbers in brackets (allowed: {name}{form if need else ''}, {form})")
     if not all(math.isfinite(a) for a in args):
         raise InputError(f"observable {text!r}: q^2 = {args} (allowed: finite)")
     if need == 2 and not args[0] < args[1]:
@@ -120,7 +118,5 @@ def parse(text: str) -> Request:
         lo, hi = fam.q2_range
         inside = args[0] < hi and args[-1] > lo and args[0] >= 0.0 if need == 2 else lo < args[0] < hi
         if (need == 2 and (args[-1] > math.ceil(hi * 10) / 10 + 1.0 or not inside)) or (need == 1 and not inside):
-            raise InputError(
-                f"observable {text!r}: q^2 outside the physical region (allowed: {lo:.4g} to {hi:.4g} GeV^2)"
-            )
+            raise InputError(f"observable {text!r}: q^2 outside the physical region (allowed: {lo:.4g} to {hi:.4g} GeV^2)")
     return Request(fam, args, str(text))

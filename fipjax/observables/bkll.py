@@ -71,7 +71,7 @@ class _Set:
                 edges, singular=[-q_lo, 0.0, q_lo, q_hi, cusp, *kinks, *poles], sqrt_points=[q_lo, q_hi, cusp]
             )
         else:
-            self.panels, self.sums = None, None
+            self.panels, self.sums = None, None  # type: ignore[assignment]
 
     def nodes(self):
         """(q, w): nodes of the panels, and of the points (weight 1/(2q): integrals over dq become densities in q^2)."""
@@ -149,7 +149,8 @@ class _Set:
         it = iter(tables)
         if self.panels is not None:
             t = next(it)
-            weights, cross = (), None
+            weights: tuple = ()
+            cross = None
             if np_.light:
                 weights = tuple(bw.weights(self.panels, m.mass, m.width, m.scheme) for m in theory.mediators)
                 cross = bw.cross_weights_all(self.panels, theory.mediators)
@@ -158,7 +159,8 @@ class _Set:
                 out[k].append(jnp.asarray(self.sums) @ functions[k](t, ch, weights, cross))
         if self.points:
             t = next(it)
-            weights, cross = (), None
+            weights = ()
+            cross = None
             if np_.light:
                 q = jnp.asarray(np.sqrt(np.array(self.points))[:, None])
                 weights = tuple(bw.point_weights(q, m.mass, m.width, m.scheme) for m in theory.mediators)

@@ -216,9 +216,7 @@ def _choose_axes(scan, x, y, products) -> tuple[tuple[str, ...], tuple[str, ...]
             if n not in names:
                 raise unknown("varied parameter of the scan", n, names)
         if len(chosen) > 1 and scan.method == "grid":
-            raise InputError(
-                f"product {' * '.join(chosen)} of a grid scan (allowed: quasi-random points, method sobol)"
-            )
+            raise InputError(f"product {' * '.join(chosen)} of a grid scan (allowed: quasi-random points, method sobol)")
         return chosen
 
     given: list[Any] = [None if v is None else check(v) for v in (x, y)]
@@ -231,9 +229,7 @@ def _choose_axes(scan, x, y, products) -> tuple[tuple[str, ...], tuple[str, ...]
     used = {v[0] for v in given if v and len(v) == 1}
     factors = {n for v in given if v and len(v) > 1 for n in v}
     # a mass belongs on the horizontal axis, a coupling on the vertical one
-    rest = sorted(
-        (n for n in names if n not in used), key=lambda n: (n in factors, not n.startswith("m_"), names.index(n))
-    )
+    rest = sorted((n for n in names if n not in used), key=lambda n: (n in factors, not n.startswith("m_"), names.index(n)))
     if given[0] is None:
         given[0] = (rest.pop(0),) if rest else None
     if given[1] is None:
@@ -332,9 +328,7 @@ def _scan_legend(fig: Figure, look: _ScanLook, handles: Sequence[Any], sm: Any |
 
 
 def _star(ax: Axes, x: float, y: float) -> Line2D:
-    (handle,) = ax.plot(
-        [x], [y], "*", ms=9.0, mfc="white", mec="black", mew=0.7, zorder=7, clip_on=False, ls="", label="best fit"
-    )
+    (handle,) = ax.plot([x], [y], "*", ms=9.0, mfc="white", mec="black", mew=0.7, zorder=7, clip_on=False, ls="", label="best fit")
     handle.set_gid("best fit")
     return handle
 
@@ -425,9 +419,7 @@ def _scan_regions(look: _ScanLook, xname: str, yname: str, title: str, width: fl
         cs.set_gid(f"{sigma} sigma")
     inside = [(lv, c) for lv, c in zip(DELTA_CHI2[2], st.EDGES, strict=True) if fine.min() < lv < fine.max()]
     if inside:
-        cs = ax.contour(
-            fx, fy, fine, levels=[v for v, _ in inside], colors=[c for _, c in inside], linewidths=0.7, zorder=2
-        )
+        cs = ax.contour(fx, fy, fine, levels=[v for v, _ in inside], colors=[c for _, c in inside], linewidths=0.7, zorder=2)
         cs.set_gid("edges")
     handles: list[Any] = _band_patches(_SIGMA_LABELS)
     handles.append(_star(ax, qx.sign * look.best[xname], qy.sign * look.best[yname]))
@@ -480,9 +472,7 @@ def _scan_curve(look: _ScanLook, name: str, title: str, width: float) -> Figure:
         sm = ax.axhline(look.sm, color=st.SM_COLOUR, ls=(0, (4, 2)), lw=1.0, label=_sm_text(look))
     bad = ~np.isfinite(delta)
     if bad.any() and not bad.all():
-        ax.fill_between(
-            v, 0, 1, where=bad, transform=ax.get_xaxis_transform(), fc="white", hatch="//////", lw=0.0, step="mid"
-        )
+        ax.fill_between(v, 0, 1, where=bad, transform=ax.get_xaxis_transform(), fc="white", hatch="//////", lw=0.0, step="mid")
         handles.append(Patch(fc="white", ec=st.GREY, lw=0.5, hatch="//////", label="excluded"))
     _scan_legend(fig, look, handles, sm, title)
     return fig
@@ -528,10 +518,7 @@ def _banded_points(look: _ScanLook, axes: Sequence[tuple[str, ...]], most: int) 
             kept[i].append(values[:, (delta > limits[i]) & (delta <= limits[i + 1])])
             if sum(p.shape[1] for p in kept[i]) > 4 * most:
                 kept[i] = [_lowest(np.concatenate(kept[i], axis=1), most)]
-    return [
-        _lowest(np.concatenate(k, axis=1), m)[:2]
-        for k, m in zip(kept, (most,) * 3 + (min(most, _MOST_BEYOND),), strict=True)
-    ]
+    return [_lowest(np.concatenate(k, axis=1), m)[:2] for k, m in zip(kept, (most,) * 3 + (min(most, _MOST_BEYOND),), strict=True)]
 
 
 def _lowest(points: np.ndarray, most: int) -> np.ndarray:
@@ -590,9 +577,7 @@ _POINT_COLOURS = ("#08306B", "#3C8DC5", "#9DCBE6", "#DDDDDD")
 _MOST_BEYOND = 4000
 
 
-def _scan_points(
-    look: _ScanLook, xs: tuple[str, ...], ys: tuple[str, ...], title: str, width: float, most: int
-) -> Figure:
+def _scan_points(look: _ScanLook, xs: tuple[str, ...], ys: tuple[str, ...], title: str, width: float, most: int) -> Figure:
     """Quasi-random points in the 1, 2, 3 sigma bands."""
     bands = _banded_points(look, (xs, ys), most)
     best = np.array([[float(_value(a, look.best))] for a in (xs, ys)])
@@ -625,11 +610,7 @@ def _scan_points(
             if (ok & fine).all():
                 star = _star(ax, bx[0], by[0])
             for seg, which, last in ((column, "x", r == len(rows) - 1), (row, "y", c == 0)):
-                ends = (
-                    (seg.high, seg.low)
-                    if seg.sign < 0 and len(columns if which == "x" else rows) > 1
-                    else (seg.low, seg.high)
-                )
+                ends = (seg.high, seg.low) if seg.sign < 0 and len(columns if which == "x" else rows) > 1 else (seg.low, seg.high)
                 _label_axis(ax, which, seg.quantity, *ends, ticks=7)
                 if not last:
                     getattr(ax, f"set_{which}label")("")
@@ -662,9 +643,7 @@ def _pull_list(fit_or_pulls: Any) -> list[dict]:
     for p in pulls:
         for key in ("observable", "value", "sm", "measured", "pull", "sm_pull"):
             if key not in p:
-                raise InputError(
-                    f"pull of {p.get('observable', '?')!r}: {key} is missing (allowed: what Likelihood.pulls returns)"
-                )
+                raise InputError(f"pull of {p.get('observable', '?')!r}: {key} is missing (allowed: what Likelihood.pulls returns)")
     return pulls
 
 
@@ -724,9 +703,7 @@ def plot_pulls(fit: Any, *, title: str | None = None, width: float | None = None
     values = np.array([[p["sm_pull"], p["pull"]] for p in pulls], float)
     edge = float(np.clip(1.06 * np.nanmax(np.abs(values)), 3.3, 6.5))
     text = _fit_title(fit) if title is None else title
-    with st.context(
-        **{"xtick.labelsize": st.SMALL + 0.5, "ytick.labelsize": st.SMALL + 0.5, "axes.labelsize": st.NORMAL}
-    ):
+    with st.context(**{"xtick.labelsize": st.SMALL + 0.5, "ytick.labelsize": st.SMALL + 0.5, "axes.labelsize": st.NORMAL}):
         fig = st.new_figure(width, rows * _ROW + (1.32 if text else 0.95))
         axes = fig.subplots(1, len(panels), squeeze=False)[0]
         for ax, panel in zip(axes, panels, strict=True):
@@ -840,9 +817,7 @@ def plot_spectrum(
                 continue
             drawn.add((lo, hi))
             sm, error = factor * float(p["sm"]), factor * float(p.get("error_theory") or 0.0)
-            box = Rectangle(
-                (lo, sm - error), hi - lo, 2.0 * error, fc=(*to_rgba(st.SM_COLOUR)[:3], 0.35), lw=0.0, zorder=1
-            )
+            box = Rectangle((lo, sm - error), hi - lo, 2.0 * error, fc=(*to_rgba(st.SM_COLOUR)[:3], 0.35), lw=0.0, zorder=1)
             box.set_gid("sm")
             ax.add_patch(box)
             # wide enough to be seen where the best fit lies on top
@@ -853,9 +828,7 @@ def plot_spectrum(
         for (label, (q2, values)), colour in zip(
             (curves or {}).items(), _cycle((st.PURPLE, st.GREEN, st.SKY, st.BLACK)), strict=False
         ):
-            (line,) = ax.plot(
-                np.asarray(q2), factor * np.asarray(values), color=colour, lw=1.0, zorder=2.5, label=label
-            )
+            (line,) = ax.plot(np.asarray(q2), factor * np.asarray(values), color=colour, lw=1.0, zorder=2.5, label=label)
             line.set_gid("curve")
             handles.append(line)
         data = []
@@ -1028,9 +1001,7 @@ def _plug_in_bandwidth(t: np.ndarray, low: float, high: float, n: float, bins: i
             f = 2.0 * math.pi ** (2 * s) * float(np.sum(i2**s * a2 * np.exp(-i2 * math.pi**2 * now)))
         return time - (2.0 * n * math.sqrt(math.pi) * f) ** -0.4
 
-    silverman = (
-        0.9 * min(float(np.std(t)), float(np.subtract(*np.quantile(t, (0.75, 0.25)))) / 1.34 or math.inf) * n**-0.2
-    )
+    silverman = 0.9 * min(float(np.std(t)), float(np.subtract(*np.quantile(t, (0.75, 0.25)))) / 1.34 or math.inf) * n**-0.2
     try:
         h = math.sqrt(brentq(excess, 1e-9, 0.1)) * (high - low)
     except (ValueError, ZeroDivisionError, OverflowError):
@@ -1188,9 +1159,7 @@ def plot_corner(
         draws = columns[0].t.size
         lines = [_run_title(fingerprint), f"{draws:,} draws".replace(",", r"$\,$")]
         left = len(posterior.names) - len(_shown(posterior, names))
-        title = "\n".join(
-            [x for x in lines if x] + ([f"{left} parameters not shown"] if left > 0 and names is None else [])
-        )
+        title = "\n".join([x for x in lines if x] + ([f"{left} parameters not shown"] if left > 0 and names is None else []))
     if width is None:
         width = st.COLUMN if size <= 2 else st.DOUBLE if size <= 6 else 1.1 * size + 0.7
         width = 4.6 if size == 3 else 5.6 if size == 4 else width
@@ -1219,9 +1188,7 @@ def _corner_columns(posterior: Any, names: Sequence[str] | None, products: Seque
     for p in products:
         _shown(posterior, p)
     if not 0 < len(shown) + len(products) <= MAX_COLUMNS:
-        raise InputError(
-            f"{len(shown) + len(products)} columns in a corner plot (allowed: 1 to {MAX_COLUMNS}; choose names)"
-        )
+        raise InputError(f"{len(shown) + len(products)} columns in a corner plot (allowed: 1 to {MAX_COLUMNS}; choose names)")
     fingerprint = getattr(posterior, "fingerprint", None) or {}
     priors, about = fingerprint.get("priors") or {}, getattr(posterior, "parameters", None) or {}
     diagnostics = getattr(posterior, "diagnostics", None) or {}
@@ -1251,9 +1218,7 @@ def _banner_lines(verdict: Sequence[str], width: float) -> list[str]:
     return [st.plain_text(line) for line in lines]
 
 
-def _draw_corner(
-    columns: list[_Column], title: str, banner: list[str], mark: Mapping[str, float], width: float
-) -> Figure:
+def _draw_corner(columns: list[_Column], title: str, banner: list[str], mark: Mapping[str, float], width: float) -> Figure:
     """The figure itself."""
     n = len(columns)
     two = any("\n" in c.label for c in columns)
@@ -1295,9 +1260,7 @@ def _draw_corner(
                 if i == j:
                     ax.axvline(places[0], color="black", lw=0.7, ls=(0, (4, 2)))
                 else:
-                    ax.plot(
-                        *([v] for v in places), "*", ms=7.0, mfc="white", mec="black", mew=0.6, zorder=7
-                    ).pop().set_gid("mark")
+                    ax.plot(*([v] for v in places), "*", ms=7.0, mfc="white", mec="black", mew=0.6, zorder=7).pop().set_gid("mark")
             if i == n - 1:
                 ax.set_xlabel(column.label, linespacing=1.2)
                 ax.xaxis.set_label_coords(0.5, -0.22 / panel)
@@ -1383,9 +1346,7 @@ def _draw_joint(ax: Axes, column: _Column, row: _Column) -> None:
     inside = [(v, c) for v, c in zip(limits, st.EDGES, strict=True) if 0.0 < v < peak]
     inside = [p for i, p in enumerate(inside) if i == 0 or p[0] < inside[i - 1][0]]
     if inside:
-        ax.contour(
-            gx, gy, density.T, levels=[v for v, _ in inside][::-1], colors=[c for _, c in inside][::-1], linewidths=0.6
-        )
+        ax.contour(gx, gy, density.T, levels=[v for v, _ in inside][::-1], colors=[c for _, c in inside][::-1], linewidths=0.6)
     for c, line in ((column, ax.axvline), (row, ax.axhline)):
         if c.kind == "signed_log":
             line(0.0, color=st.GREY, lw=0.5, ls=(0, (1, 2)), zorder=0.5)
@@ -1470,9 +1431,7 @@ def load(path: str | os.PathLike) -> Any:
         raise InputError(f"cannot read {str(path)!r}: {err.strerror or err}") from None
     readers = {".json": fipjax.load_fit, ".nc": fipjax.load_posterior}
     if path.suffix not in readers:
-        raise InputError(
-            f"cannot plot {str(path)!r} (allowed: a .zarr scan, .json fit or .nc posterior that fipjax wrote)"
-        )
+        raise InputError(f"cannot plot {str(path)!r} (allowed: a .zarr scan, .json fit or .nc posterior that fipjax wrote)")
     return readers[path.suffix](path)
 
 

@@ -151,17 +151,13 @@ def save(figure: MatplotlibFigure, stem: str | os.PathLike, formats: Sequence[st
     for kind in formats:
         path = stem.with_name(f"{stem.name}.{kind}")
         scratch = stem.with_name(f".{stem.name}.{os.getpid()}.{kind}")
-        metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": "fipjax"}}.get(
-            kind, {"Date": None}
-        )
+        metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": "fipjax"}}.get(kind, {"Date": None})
         try:
             with context():
                 figure.savefig(scratch, format=kind, metadata=metadata)
             os.replace(scratch, path)
         except OSError as err:
-            raise InputError(
-                f"cannot write {str(path)!r}: {err.strerror or err} (allowed: a path that can be written)"
-            ) from None
+            raise InputError(f"cannot write {str(path)!r}: {err.strerror or err} (allowed: a path that can be written)") from None
         finally:
             with contextlib.suppress(OSError):
                 scratch.unlink()
@@ -313,6 +309,13 @@ def dress_axis(ax: Any, which: str, scale: str, low: float, high: float, width: 
             axis.set_minor_formatter(NullFormatter())
             if math.log10(high / low) > 6:
                 axis.set_minor_locator(LogLocator(subs="auto" if math.log10(high / low) < 4 else (1.0,), numticks=99))
+        elif low >= 1e-3 and high <= 1e5:
+            # little more than a decade: plain numbers at 1, 2, 5 of each power
+            first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+            marks = [m * 10.0**k for k in range(first, last + 1) for m in (1, 2, 5)]
+            axis.set_major_locator(FixedLocator([m for m in marks if low * (1 - 1e-9) <= m <= high * (1 + 1e-9)]))
+            axis.set_major_formatter(FuncFormatter(lambda v, _: f"${v:g}$"))
+            axis.set_minor_formatter(NullFormatter())
         return 0
     if scale == "signed_log":
         set_scale("asinh", linear_width=width)

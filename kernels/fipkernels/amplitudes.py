@@ -15,7 +15,7 @@ carry a batch axis (last); everything else is data that is contracted before it 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,8 +31,8 @@ class Channel(NamedTuple):
     light: tuple of (m, L, r): index of the mediator, polynomial (K, B) complex or real, r (P, n) real.
     """
 
-    s: jax.Array | None
-    s_bar: jax.Array | None
+    s: Any
+    s_bar: Any
     constants: tuple = ()
     light: tuple = ()
 
@@ -76,7 +76,7 @@ def _dot(coefficients, integrals):
 
 def _constant_with_sm(grid, kernel, constants, s, s_bar, sgn):
     """Re(C p N (N s)^*) +- its CP conjugate, integrated."""
-    out = 0.0
+    out: Any = 0.0
     norm = jnp.abs(grid.n) ** 2
     for c, p in constants:
         k = kernel * grid.w * p
@@ -88,7 +88,7 @@ def _constant_with_sm(grid, kernel, constants, s, s_bar, sgn):
 
 def _light_with_sm(grid, kernel, light, weights, s, s_bar, sgn):
     """Re(r L/D (N s)^*) +- its CP conjugate, integrated."""
-    out = 0.0
+    out: Any = 0.0
     x, y = jnp.conj(grid.n * s), jnp.conj(grid.n_bar * s_bar)
     for m, poly, r in light:
         rows = _powers(grid.q2, poly.shape[0]) * (kernel * r)
@@ -103,7 +103,7 @@ def _light_with_sm(grid, kernel, light, weights, s, s_bar, sgn):
 
 def _light_with_constant(grid, kernel, light, weights, constants, sgn):
     """Re(r L/D (N C p)^*) +- its CP conjugate, integrated."""
-    out = 0.0
+    out: Any = 0.0
     for m, poly, r in light:
         for c, p in constants:
             rows = _powers(grid.q2, poly.shape[0]) * (kernel * r * p)

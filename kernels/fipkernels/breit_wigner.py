@@ -215,8 +215,8 @@ def _moments_of_panel(panels: Panels, re, im, n: int):
     if lin.size:
         parts.append(_linear_moments(take(panels.center, lin), take(panels.half, lin), re, im, n))
     if root.size:
-        args = [take(a, root) for a in (kind, panels.center, panels.half, panels.threshold)]
-        parts.append(_sqrt_moments(*args, re, im, n))
+        kinds, centers, halves, starts = (take(a, root) for a in (kind, panels.center, panels.half, panels.threshold))
+        parts.append(_sqrt_moments(kinds, centers, halves, starts, re, im, n))
     if len(parts) == 1:
         return parts[0]
     back = np.argsort(np.concatenate([lin, root]))

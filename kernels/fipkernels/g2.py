@@ -154,9 +154,7 @@ def _function(weights: tuple[int, ...], middle: tuple[float, ...]) -> _Function:
 
     def combine(series: list[list[list[Fraction]]], part: int, scale: float = 1.0) -> tuple[float, ...]:
         columns = [integral[part] for integral in series]
-        return tuple(
-            scale * float(sum(w * column[k] for w, column in zip(weights, columns, strict=True))) for k in range(_TERMS)
-        )
+        return tuple(scale * float(sum(w * column[k] for w, column in zip(weights, columns, strict=True))) for k in range(_TERMS))
 
     heavy, light = _heavy_series(_TERMS), _light_series(_TERMS)
     return _Function(

@@ -5,6 +5,8 @@ This runs once, on the host, before anything is traced; its result is constant d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fipkernels.breit_wigner import Panels
@@ -51,9 +53,7 @@ def _smoothness(a: float, b: float, singular: list[float], sqrt_points: list[flo
     return worst
 
 
-def split_interval(
-    lo: float, hi: float, singular: list[float], sqrt_points: list[float] = ()
-) -> list[tuple[float, float]]:
+def split_interval(lo: float, hi: float, singular: list[float], sqrt_points: Sequence[float] = ()) -> list[tuple[float, float]]:
     """Split (lo, hi) in q until every panel sees each singular point far enough away.
 
     Singular points must not lie inside (lo, hi); a panel that ends at one of ``sqrt_points`` uses the square-root variable,
@@ -101,9 +101,9 @@ def make_panels(
     (panels, sums): sums has shape (bins, P), entries 0 and 1.
     """
     cuts: list[float] = []
-    for x in sorted({x for e in edges for x in e} | set(singular)):
-        if not cuts or not _is_end(cuts[-1], x):  # no slivers between numbers that differ by rounding
-            cuts.append(x)
+    for point in sorted({edge for e in edges for edge in e} | set(singular)):
+        if not cuts or not _is_end(cuts[-1], point):  # no slivers between numbers that differ by rounding
+            cuts.append(point)
     pieces: list[tuple[float, float]] = []
     for a, b in zip(cuts[:-1], cuts[1:], strict=True):
         if any(lo <= a + 1e-8 * b and hi >= b - 1e-8 * b for lo, hi in edges):
@@ -112,33 +112,23 @@ def make_panels(
     for a, b in pieces:
         tiles += split_interval(a, b, singular, sqrt_points)
     x, wx = np.polynomial.legendre.leggauss(nodes)
-    kind, center, half, thr, q, w = [], [], [], [], [], []
+    rows = []
     for a, b in tiles:
         low = [s for s in sqrt_points if _is_end(s, a)]
         high = [s for s in sqrt_points if _is_end(s, b)]
         if low and high:
             raise ValueError("a panel may not have thresholds at both ends: add a cut between them")
         if low or high:
-            s, sign = (low[0], 1) if low else (high[0], -1)
-            tmax = np.sqrt(b - a)
-            c, h = 0.5 * tmax, 0.5 * tmax
-            t = c + h * x
-            kind.append(sign), center.append(c), half.append(h), thr.append(s)
-            q.append(s + sign * t * t), w.append(2.0 * t * h * wx)
+            start, sign = (low[0], 1) if low else (high[0], -1)
+            h = 0.5 * np.sqrt(b - a)
+            t = h + h * x
+            rows.append((sign, h, h, start, start + sign * t * t, 2.0 * t * h * wx))
         else:
             c, h = 0.5 * (a + b), 0.5 * (b - a)
-            kind.append(0), center.append(c), half.append(h), thr.append(0.0)
-            q.append(c + h * x), w.append(h * wx)
+            rows.append((0, c, h, 0.0, c + h * x, h * wx))
+    kind, center, half, thr, q, w = (np.array(column) for column in zip(*rows, strict=True))
     p = np.polynomial.legendre.legvander(x, nodes - 1)
     project = p * wx[:, None] * (np.arange(nodes) + 0.5)
     sums = np.array([[float(lo <= a + 1e-8 * b and hi >= b - 1e-8 * b) for a, b in tiles] for lo, hi in edges])
-    panels = Panels(
-        np.array(kind, dtype=np.int32),
-        np.array(center),
-        np.array(half),
-        np.array(thr),
-        np.array(q),
-        np.array(w),
-        project,
-    )
+    panels = Panels(kind.astype(np.int32), center, half, thr, q, w, project)
     return panels, sums

@@ -117,9 +117,7 @@ def test_no_nan_in_a_million_points(model):
 
 def test_constraints_are_one_definition():
     """Hard mask and smooth term switch at the same point: Gamma_V = Gamma(V -> mu mu)."""
-    like = Likelihood(
-        "deft44", "2021", use=["a_mu"], uncertainties="none", fixed={"C4t_mumuV": 0.0, "C4_bsV": 0.0, "m_V": 10.0}
-    )
+    like = Likelihood("deft44", "2021", use=["a_mu"], uncertainties="none", fixed={"C4t_mumuV": 0.0, "C4_bsV": 0.0, "m_V": 10.0})
     free = Likelihood(
         "deft44",
         "2021",
@@ -219,7 +217,8 @@ def test_bad_points(like, x):
 
 
 @pytest.mark.parametrize(
-    "prior", [Flat(-1.0, 3.0), Flat(2.0, 20.0), LogFlat(1e-10, 1.0), LogFlat(1e-3, 2.0, -1), SignedLog(1e-10, 1.0), Gaussian(1.0, 0.3)]
+    "prior",
+    [Flat(-1.0, 3.0), Flat(2.0, 20.0), LogFlat(1e-10, 1.0), LogFlat(1e-3, 2.0, -1), SignedLog(1e-10, 1.0), Gaussian(1.0, 0.3)],
 )
 def test_priors(prior):
     """Coordinates are inverse to each other, densities integrate to one and are the Jacobian of each other."""

@@ -75,9 +75,7 @@ def test_predict_json(capsys):
         "--set",
         "C4_mumuV=-2e-2",
     ]
-    code, out, err = run(
-        capsys, *args, "--observable", "<dBR/dq2>(B+->Kmumu)[1.1,6]", "--observable", "BR(Bs->mumu)", "--json"
-    )
+    code, out, err = run(capsys, *args, "--observable", "<dBR/dq2>(B+->Kmumu)[1.1,6]", "--observable", "BR(Bs->mumu)", "--json")
     assert code == 0, err
     got = json.loads(out)
     assert got["model"] == "deft" and got["parameters"]["m_V"] == 5
@@ -217,7 +215,5 @@ def test_a_store_of_another_run_is_refused(capsys, tmp_path):
 
 
 def test_module_runs_as_a_program():
-    done = subprocess.run(
-        [sys.executable, "-m", "fipjax.cli", "--version"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "fipjax.cli", "--version"], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.startswith("fipjax ")

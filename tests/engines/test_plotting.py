@@ -118,9 +118,7 @@ def tidy(fig):
         assert page.y0 - 2 <= box.y0 and box.y1 <= page.y1 + 2, "beyond the page"
         for axis, side in ((ax.xaxis, "x"), (ax.yaxis, "y")):
             shown = [t for t in axis.get_ticklabels() if t.get_visible() and t.get_text().strip()]
-            boxes = sorted(
-                (b for b in (t.get_window_extent() for t in shown) if b.width > 1), key=lambda b: getattr(b, side + "0")
-            )
+            boxes = sorted((b for b in (t.get_window_extent() for t in shown) if b.width > 1), key=lambda b: getattr(b, side + "0"))
             for a, b in itertools.pairwise(boxes):
                 assert getattr(a, side + "1") <= getattr(b, side + "0") + 2.0, "tick labels overlap"
     return fig
@@ -325,11 +323,7 @@ def test_points_are_in_their_bands():
     depth = []
     for i, sigma in enumerate((1, 2, 3)):
         (dots,) = by_gid(fig, f"{sigma} sigma")
-        inside = (
-            (delta >= limits[i]) & (delta <= limits[i + 1])
-            if i == 0
-            else (delta > limits[i]) & (delta <= limits[i + 1])
-        )
+        inside = (delta >= limits[i]) & (delta <= limits[i + 1]) if i == 0 else (delta > limits[i]) & (delta <= limits[i + 1])
         want = np.sort(scan["C4_bsV"][inside])
         assert np.sort(np.asarray(dots.get_offsets())[:, 0]) == pytest.approx(want)
         depth.append(dots.get_zorder())
@@ -475,9 +469,7 @@ def posterior(model="wet", n=4000, samples=None, **changes):
     about = {p.name: {"latex": p.latex, "unit": p.unit} for p in m.parameters}
     fingerprint = {"model": model, "data": "2021", "priors": {k: p.describe() for k, p in priors.items()}}
     given = {"ok": True, "verdict": [], "diagnostics": {}}
-    return SimpleNamespace(
-        names=tuple(samples), samples=samples, parameters=about, fingerprint=fingerprint, **{**given, **changes}
-    )
+    return SimpleNamespace(names=tuple(samples), samples=samples, parameters=about, fingerprint=fingerprint, **{**given, **changes})
 
 
 def gaussian_draws(rho=0.8, n=8000, seed=0):
@@ -531,9 +523,7 @@ def test_two_modes_stay_apart():
 
 def test_flat_posterior_is_not_striped():
     rng = np.random.default_rng(0)
-    fig = plotting.plot_corner(
-        posterior("deft44", samples={"gamma_V": 10 ** rng.uniform(-3, np.log10(0.5), (4, 1000))})
-    )
+    fig = plotting.plot_corner(posterior("deft44", samples={"gamma_V": 10 ** rng.uniform(-3, np.log10(0.5), (4, 1000))}))
     (region,) = by_gid(fig, "1 sigma")
     # at most one gap
     assert len(region.get_paths()[0].to_polygons()) <= 2

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fipjax.errors import InputError
-from fipjax.priors import Flat, Gaussian, LogFlat
 from fipjax.engines.scan import Scan, ScanInterrupted, SobolPoints, axis_values, open_scan, scan
 from fipjax.engines.store import ScanStore
+from fipjax.errors import InputError
+from fipjax.priors import Flat, Gaussian, LogFlat
 
 zarr = pytest.importorskip("zarr")
 
@@ -95,9 +95,7 @@ def finish(process: subprocess.Popen) -> str:
 CUTS = [(1000, None), (1000, 11), (65, 11), (64, None), (40, 40), (7, None)]
 
 
-@pytest.mark.parametrize(
-    ("chunk", "batch", "to_disk"), [*((*c, False) for c in CUTS), *((*c, True) for c in CUTS), (3, 2, False)]
-)
+@pytest.mark.parametrize(("chunk", "batch", "to_disk"), [*((*c, False) for c in CUTS), *((*c, True) for c in CUTS), (3, 2, False)])
 def test_grid_equals_direct_evaluation(tmp_path, chunk, batch, to_disk):
     """Chunks of whole axes, of parts of each axis, with and without padding."""
     out = tmp_path / "a.zarr" if to_disk else None

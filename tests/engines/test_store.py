@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fipjax.engines import store as store_module
-from fipjax.errors import InputError, MissingDependency
 from fipjax.engines.store import Column, Layout, ScanStore, complete_manifest, encode_name, first_difference
+from fipjax.errors import InputError, MissingDependency
 
 zarr = pytest.importorskip("zarr")
 
@@ -95,9 +95,7 @@ def test_what_zarr_reads_is_what_was_written(tmp_path):
     assert {n for n, _ in group.members()} == {encode_name(n) for n in [*COLUMNS, *COORDS]}
     for n in COLUMNS:
         np.testing.assert_array_equal(store.to_grid(n), store.array(n)[...])
-        np.testing.assert_array_equal(
-            np.concatenate([store.read_chunk(n, k) for k in range(4)]), store.to_grid(n).ravel()
-        )
+        np.testing.assert_array_equal(np.concatenate([store.read_chunk(n, k) for k in range(4)]), store.to_grid(n).ravel())
     np.testing.assert_array_equal(store.coordinates("g"), np.arange(5.0))
 
 
@@ -233,12 +231,10 @@ def test_another_run_is_refused_naming_the_first_difference(tmp_path):
 
 
 def test_a_hash_is_named_only_when_nothing_else_differs():
-    assert first_difference(
-        {"hash": 1, "likelihood": {"hash": "a", "x": 1}}, {"likelihood": {"hash": "b", "x": 2}}
-    ) == ("x = 1 there, 2 here")
-    assert (
-        first_difference({"likelihood": {"hash": "a"}}, {"likelihood": {"hash": "b"}}) == "hash = 'a' there, 'b' here"
+    assert first_difference({"hash": 1, "likelihood": {"hash": "a", "x": 1}}, {"likelihood": {"hash": "b", "x": 2}}) == (
+        "x = 1 there, 2 here"
     )
+    assert first_difference({"likelihood": {"hash": "a"}}, {"likelihood": {"hash": "b"}}) == "hash = 'a' there, 'b' here"
     assert first_difference({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}) is None
 
 

@@ -90,9 +90,7 @@ def smooth(q, lib):
 def exact_bin(lo, hi, mass, width, scheme):
     with mp.workdps(25):
         m, g, lo, hi = mp.mpf(mass), mp.mpf(width), mp.mpf(lo), mp.mpf(hi)
-        points = sorted(
-            {lo, hi} | {p for k in range(14) for s in (-1, 0, 1) if lo < (p := m + s * g * mp.mpf(10) ** k) < hi}
-        )
+        points = sorted({lo, hi} | {p for k in range(14) for s in (-1, 0, 1) if lo < (p := m + s * g * mp.mpf(10) ** k) < hi})
 
         def d(q):
             return q * q - m * m + mp.mpc(0, 1) * g * (q if scheme == "sqrt_q2" else m)
@@ -163,12 +161,8 @@ def test_weights_gradient(panels):
         lo, hi = np.sqrt(1.1), np.sqrt(2.0)
         dm, dg = jax.grad(binned, (0, 1))(jnp.array(mass), jnp.array(width))
         h = 1e-6 * width
-        num_m = (
-            exact_bin(lo, hi, mass + h, width, "sqrt_q2")[1] - exact_bin(lo, hi, mass - h, width, "sqrt_q2")[1]
-        ) / (2 * h)
-        num_g = (
-            exact_bin(lo, hi, mass, width + h, "sqrt_q2")[1] - exact_bin(lo, hi, mass, width - h, "sqrt_q2")[1]
-        ) / (2 * h)
+        num_m = (exact_bin(lo, hi, mass + h, width, "sqrt_q2")[1] - exact_bin(lo, hi, mass - h, width, "sqrt_q2")[1]) / (2 * h)
+        num_g = (exact_bin(lo, hi, mass, width + h, "sqrt_q2")[1] - exact_bin(lo, hi, mass, width - h, "sqrt_q2")[1]) / (2 * h)
         # 1e-5: cancellation in the central difference (1e-6 steps of numbers good to 1e-15)
         assert abs(dm - num_m) < 1e-5 * max(abs(num_m), abs(num_g))
         assert abs(dg - num_g) < 1e-5 * abs(num_g)

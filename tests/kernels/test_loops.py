@@ -21,9 +21,7 @@ ONE = {
     "penguin_g9": lambda x: (-16 + 45 * x - 36 * x**2 + 7 * x**3 + 6 * (3 * x - 2) * mp.log(x)) / (36 * (x - 1) ** 4),
     "penguin_sum": lambda x: (3 * (x - 1) - (x + 2) * mp.log(x)) / (6 * (x - 1) ** 2),
     "penguin_f15": lambda y: (3 - 3 * y + (1 + 2 * y) * mp.log(y)) / (6 * (y - 1) ** 2),
-    "inami_lim_s0": lambda x: (
-        (4 * x - 11 * x**2 + x**3) / (4 * (1 - x) ** 2) - 3 * x**3 * mp.log(x) / (2 * (1 - x) ** 3)
-    ),
+    "inami_lim_s0": lambda x: (4 * x - 11 * x**2 + x**3) / (4 * (1 - x) ** 2) - 3 * x**3 * mp.log(x) / (2 * (1 - x) ** 3),
 }
 
 E = float(np.e)  # |ln x| = 1 is where the polynomial takes over

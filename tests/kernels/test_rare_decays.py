@@ -34,10 +34,7 @@ def direct(q2, light, heavy, sign):
         hv = (
             np.sqrt(lam)
             / (2 * q)
-            * (
-                n * (2 * 4.09 / (M_B + M_K) * C7 * ft + (C9 + c(heavy["C9"])) * fp)
-                + fp * bs * (light["v0"] + q2 * light["v1"]) / d
-            )
+            * (n * (2 * 4.09 / (M_B + M_K) * C7 * ft + (C9 + c(heavy["C9"])) * fp) + fp * bs * (light["v0"] + q2 * light["v1"]) / d)
         )
         ha = np.sqrt(lam) / (2 * q) * fp * (n * (C10 + c(heavy["C10"])) + bs * (light["a0"] + q2 * light["a1"]) / d)
         k = (M_B**2 - M_K**2) / 2 * f0
@@ -114,9 +111,7 @@ def test_bin_integrals(light, heavy):
         "asym": sums @ np.asarray(bkll.forward_backward(t, ch, w)),
     }
     for i, (lo, hi) in enumerate(bins):
-        peak = [
-            x for x in (light["m"] ** 2 + k * light["m"] * light["width"] for k in (-20, -3, 0, 3, 20)) if lo < x < hi
-        ]
+        peak = [x for x in (light["m"] ** 2 + k * light["m"] * light["width"] for k in (-20, -3, 0, 3, 20)) if lo < x < hi]
 
         def integrate(column, sign, lo=lo, hi=hi, peak=peak):
             f = lambda s: direct(s, light, heavy, sign)[column]  # noqa: E731
@@ -225,9 +220,7 @@ def test_heavy_vector_limit_of_mixing():
     """m_V -> infinity: M12 = (1/2)(g/m_V)^2 <O_VLL> for left-handed couplings (two Wick contractions of the tree diagram)."""
     me = mixing.matrix_elements(5.36688, 0.23, (0.83, 0.82, 0.83, 1.15, 1.87), 4.19, 0.078)
     g, m = 1e-3, 5e3
-    m12, _ = mixing.light_vector(
-        jnp.array([[g]]), None, jnp.array([m]), jnp.array([1.0]), m=5.36688, m_b=4.19, m_q=0.078, me=me
-    )
+    m12, _ = mixing.light_vector(jnp.array([[g]]), None, jnp.array([m]), jnp.array([1.0]), m=5.36688, m_b=4.19, m_q=0.078, me=me)
     assert abs(float(m12[0]) / (0.5 * (g / m) ** 2 * me["CVLL"]) - 1) < 1e-5
 
 

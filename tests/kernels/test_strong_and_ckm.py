@@ -117,10 +117,7 @@ def test_form_factors():
         got = form_factors.bcl(jnp.array(q2), b, 5.4154, 5.27934, 0.493677, vector=True)
         assert abs(float(got) - f) < 1e-5  # five printed digits
     assert (
-        abs(
-            float(form_factors.bcl(jnp.array(16.0), (0.292, 0.281, 0.150), 5.711, 5.27934, 0.493677, vector=False))
-            - 0.56322
-        )
+        abs(float(form_factors.bcl(jnp.array(16.0), (0.292, 0.281, 0.150), 5.711, 5.27934, 0.493677, vector=False)) - 0.56322)
         < 1e-5
     )
 

@@ -125,9 +125,7 @@ def test_systematic_errors_of_branching_fractions_are_correlated():
 
 def test_user_measurement(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(
-        'id = "mine"\n[[measurement]]\nobservable = "BR(Bs->mumu)"\nvalue = 3e-9\nerrors = [[4e-10, 2e-10]]\n'
-    )
+    path.write_text('id = "mine"\n[[measurement]]\nobservable = "BR(Bs->mumu)"\nvalue = 3e-9\nerrors = [[4e-10, 2e-10]]\n')
     s = load_set(path)
     d = select("latest", FAMILIES, use=["a_mu"], extra=[s])
     assert d.observables == ("a_mu", "BR(Bs->mumu)") and d.plus[1] == 4e-10 and d.minus[1] == 2e-10
