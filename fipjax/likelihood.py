@@ -23,7 +23,7 @@ from fipjax.hadronic import Inputs, default_inputs
 from fipjax.models import Model, Parameter, get_model
 from fipjax.observables import FAMILIES, Predictor
 from fipjax.priors import Prior, prior_from_dict
-from fipjax.progress import Progress
+from fipjax.progress import Busy, Progress
 from fipjax.theory import Theory
 
 # Points evaluated together: a block's work arrays (nodes x block) stay in the second-level cache of a CPU core; a GPU needs many
@@ -177,7 +177,8 @@ class Likelihood:
         self.inputs = inputs or default_inputs()
         self._par = inputs_for(data, self.inputs)
         self.predictor = Predictor(self.dataset.observables)
-        self._tables = jax.jit(self.predictor.tables)(self._par)
+        with Busy("compiling the hadronic tables (kept in the cache)"):
+            self._tables = jax.block_until_ready(jax.jit(self.predictor.tables)(self._par))
         if uncertainties == "fixed":
             a_mu = {"a_mu SM": _data.a_mu_sm(data)}
             self.theory_covariance = theory_covariance(self.predictor, self.inputs, a_mu, Theory(), draws, seed)

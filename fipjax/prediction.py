@@ -17,6 +17,7 @@ from fipjax.hadronic import Inputs
 from fipjax.likelihood import block_size, build_theory, in_blocks, inputs_for
 from fipjax.models import Model, get_model
 from fipjax.observables import Predictor
+from fipjax.progress import Busy
 from fipjax.theory import Theory
 
 
@@ -72,7 +73,8 @@ class _Evaluator:
     def __init__(self, observables: tuple[str, ...], vintage: str, inputs: Inputs | None):
         self.predictor = Predictor(observables)
         par = inputs_for(vintage, inputs)
-        self.tables = jax.jit(self.predictor.tables)(par)
+        with Busy("compiling the hadronic tables (kept in the cache)"):
+            self.tables = jax.block_until_ready(jax.jit(self.predictor.tables)(par))
         self.sm = np.asarray(jax.jit(lambda t: self.predictor(Theory(), t))(self.tables))[:, 0]
         self._run: dict[tuple, Any] = {}
 
@@ -93,8 +95,9 @@ class _Evaluator:
 
         if key not in self._run:
             self._run[key] = jax.jit(run)
-        values, ratios = self._run[key]({n: jnp.asarray(a) for n, a in params.items()}, self.tables)
-        return np.asarray(values), {n: np.asarray(r) for n, r in ratios.items()}
+        with Busy("compiling and predicting (compiled code is kept in the cache)"):
+            values, ratios = self._run[key]({n: jnp.asarray(a) for n, a in params.items()}, self.tables)
+            return np.asarray(values), {n: np.asarray(r) for n, r in ratios.items()}
 
 
 @lru_cache(maxsize=32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 
 
@@ -71,3 +72,22 @@ class Progress:
 
     def __exit__(self, *exc) -> None:
         self.close()
+
+
+class Busy:
+    """A line on stderr if what is inside takes longer than ``delay`` seconds and cannot tell how far it is."""
+
+    def __init__(self, text: str, delay: float = 2.0):
+        self._text, self._delay = text, delay
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Busy:
+        if os.environ.get("FIPJAX_PROGRESS", "1") != "0":
+            self._timer = threading.Timer(self._delay, lambda: print(self._text, file=sys.stderr, flush=True))
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(self, *exc) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
