@@ -66,7 +66,9 @@ def in_blocks(function, x: Mapping[str, Any], size: int, block: int):
     def shape(v):
         return jnp.concatenate([v, jnp.broadcast_to(v[-1:], (pad,))]).reshape(n, block) if pad else v.reshape(n, block)
 
-    out = jax.lax.map(function, {k: shape(v) for k, v in x.items()})
+    # the reverse pass recomputes a block instead of storing its intermediate results: a gradient needs no more
+    # memory for a million points than for one block
+    out = jax.lax.map(jax.checkpoint(function), {k: shape(v) for k, v in x.items()})
     return jax.tree.map(lambda v: jnp.moveaxis(v, 0, -2).reshape(*v.shape[1:-1], n * block)[..., :size], out)
 
 
