@@ -7,7 +7,8 @@ import pytest
 from fipjax.progress import Busy, Progress
 
 
-def test_short_tasks_are_silent(capsys):
+def test_short_tasks_are_silent(capsys, monkeypatch):
+    monkeypatch.setenv("FIPJAX_PROGRESS", "1")
     with Progress("scan", 10) as bar:
         bar.update(10)
     with Busy("working"):
@@ -15,7 +16,8 @@ def test_short_tasks_are_silent(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_long_tasks_tell_rate_and_time_left(capsys):
+def test_long_tasks_tell_rate_and_time_left(capsys, monkeypatch):
+    monkeypatch.setenv("FIPJAX_PROGRESS", "1")
     with Progress("scan", 100, delay=0.0) as bar:
         bar.update(0)
         time.sleep(0.02)
