@@ -55,7 +55,7 @@ def fipjax_speed(model: str, points: int, repeat: int, use: list[str] | None) ->
 
         from fipjax.likelihood import block_size, in_blocks
 
-        return in_blocks(block, y, points, block_size())
+        return in_blocks(block, y, block_size())
 
     c_value, value = _time(lambda y: like.evaluate(y)["log_prob"], x, repeat)
     c_grad, grad = _time(value_and_gradient, x, repeat)

@@ -55,9 +55,10 @@ def block_size() -> int:
     return _BLOCK.get(jax.default_backend(), _BLOCK["gpu"])
 
 
-def in_blocks(function, x: Mapping[str, Any], size: int, block: int):
-    """Apply ``function`` (dict of (B,) -> pytree of (..., B)) to ``size`` points in blocks, padding the last one with its
-    final point; constant memory in ``size``."""
+def in_blocks(function, x: Mapping[str, Any], block: int):
+    """Apply ``function`` (dict of (B,) -> pytree of (..., B)) to the points of x in blocks, padding the last one with its
+    final point; constant memory in the number of points."""
+    size = next(iter(x.values())).shape[0]
     if size <= block:
         return function(x)
     n = -(-size // block)
@@ -275,8 +276,7 @@ class Likelihood:
         return {"log_prob": log_prob, "chi2": chi2, "allowed": allowed}
 
     def _evaluate(self, x):
-        size = next(iter(x.values())).shape[0]
-        return in_blocks(self._block, x, size, block_size())
+        return in_blocks(self._block, x, block_size())
 
     def _as_dict(self, x) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Free parameters as dict of (B,) arrays, and the batch shape."""

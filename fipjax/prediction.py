@@ -79,7 +79,6 @@ class _Evaluator:
         self._run: dict[tuple, Any] = {}
 
     def __call__(self, model: Model, params: dict[str, np.ndarray], which: tuple) -> tuple[np.ndarray, dict]:
-        size = next(iter(params.values())).size if params else 1
         key = (id(model), which, tuple((n, a.dtype.str) for n, a in params.items()))
 
         def run(x, tables):
@@ -91,7 +90,7 @@ class _Evaluator:
                 ratios = {n: jnp.broadcast_to(r, (b,)) for n, r in ratios.items() if r is not None}
                 return jnp.broadcast_to(values, (values.shape[0], b)), ratios
 
-            return in_blocks(block, x, size, block_size()) if x else block(x)
+            return in_blocks(block, x, block_size()) if x else block(x)
 
         if key not in self._run:
             self._run[key] = jax.jit(run)

@@ -77,7 +77,7 @@ def test_blocks_do_not_change_results():
     x = {"a": jnp.arange(10.0), "b": jnp.arange(10.0) * 2}
     f = lambda y: {"s": y["a"] + y["b"], "m": jnp.stack([y["a"], y["b"]])}  # noqa: E731
     for block in (3, 5, 10, 64):
-        out = in_blocks(f, x, 10, block)
+        out = in_blocks(f, x, block)
         np.testing.assert_array_equal(out["s"], np.arange(10.0) * 3)
         np.testing.assert_array_equal(out["m"], [np.arange(10.0), np.arange(10.0) * 2])
 

@@ -158,3 +158,14 @@ def test_unknown_measurements_and_vintages():
     for kwargs in ({"use": ["LHCb:9999.9999"]}, {"vintage": "2020"}):
         with pytest.raises(InputError):
             select(kwargs.pop("vintage", "2021"), FAMILIES, **kwargs)
+
+
+def test_arrays_of_any_length_one_after_the_other():
+    """The compiled prediction is shared between calls of different lengths, below and above the block size."""
+    name = "BR(Bs->mumu)"
+    for n in (1000, 300, 7, 2000):
+        c10 = np.linspace(-1.0, 1.0, n)
+        got = fipjax.predict("wet", {"C10_bsmumu": c10}, [name])[name]
+        ends = [fipjax.predict("wet", {"C10_bsmumu": c}, [name])[name] for c in (c10[0], c10[-1])]
+        assert got.shape == (n,)
+        np.testing.assert_allclose(got[[0, -1]], ends, rtol=1e-12)
