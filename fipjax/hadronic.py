@@ -24,6 +24,8 @@ from fipkernels import charm, ckm, loops, qcd
 # Scale of the b -> s l l Wilson coefficients and of the bag parameters, GeV
 MU_B = 4.8
 MU_MIX = 4.2
+# Scale of the inclusive decays, GeV
+MU_XS = 5.0
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,20 @@ def _data(name: str):
     return resources.files("fipjax").joinpath("data", name)
 
 
+_INPUT_FILES = ("inputs.toml", "form_factors_kstar.toml", "form_factors_phi.toml", "form_factors_lambda.toml")
+
+
 @lru_cache(maxsize=1)
 def default_inputs() -> Inputs:
-    """The inputs that ship with fipjax (fipjax/data/inputs.toml lists each with its source)."""
-    raw = tomllib.loads(_data("inputs.toml").read_text(encoding="utf-8"))
-    info = raw["parameters"]
+    """The inputs that ship with fipjax (fipjax/data/inputs.toml and form_factors_*.toml list each with its source)."""
+    info: dict[str, dict[str, Any]] = {}
+    correlations = []
+    for file in _INPUT_FILES:
+        raw = tomllib.loads(_data(file).read_text(encoding="utf-8"))
+        if twice := info.keys() & raw["parameters"].keys():
+            raise InputError(f"{file}: parameter {min(twice)!r} is defined twice")
+        info |= raw["parameters"]
+        correlations += [(file, block) for block in raw.get("correlations", [])]
     names = tuple(info)
     value = np.array([info[n]["value"] for n in names], dtype=float)
 
@@ -107,11 +118,11 @@ def default_inputs() -> Inputs:
 
     sigma = np.array([sym(info[n]["sigma"]) for n in names])
     blocks = []
-    for block in raw.get("correlations", []):
+    for file, block in correlations:
         idx = np.array([names.index(n) for n in block["names"]])
         m = np.array(block["matrix"], dtype=float)
         if not np.allclose(m, m.T) or np.linalg.eigvalsh(m).min() < -1e-8:
-            raise InputError(f"inputs.toml: correlation of {block['names'][0]!r}... is not positive semi-definite")
+            raise InputError(f"{file}: correlation of {block['names'][0]!r}... is not positive semi-definite")
         blocks.append((idx, m))
     return Inputs(names, value, sigma, tuple(blocks), info)
 
@@ -125,7 +136,7 @@ def two_loop_table() -> dict[str, np.ndarray]:
     return table
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def sm_wilson(mu: float) -> dict[str, float]:
     """SM Wilson coefficients at mu (GeV, 2 to 5.5): C1..C6, C7eff, C8eff, C9, C10, and C7 (non-effective)."""
     raw = tomllib.loads(_data("wilson_sm.toml").read_text(encoding="utf-8"))
@@ -164,6 +175,10 @@ def derive(par: Mapping[str, Any]) -> dict[str, Any]:
     c = dict(sm_wilson(MU_B))
     c["C10"] = c["C10"] * (par["m_t"] / _MT_REFERENCE) ** _MT_POWER
     c["C7p"] = m_s / m_b * c["C7"]
+    c_xs = dict(sm_wilson(MU_XS))
+    c_xs["C10"] = c_xs["C10"] * (par["m_t"] / _MT_REFERENCE) ** _MT_POWER
+    m_b_xs = qcd.m_b_msbar(par["m_b"], MU_XS, par["alpha_s"])
+    c_xs["C7p"] = qcd.m_s_msbar(par["m_s"], MU_XS, par["m_b"], par["alpha_s"]) / m_b_xs * c_xs["C7"]
     x_t = (qcd.top_msbar(par["m_t"], par["alpha_s"], par["m_Z"]) / par["m_W"]) ** 2
     return {
         "alpha_s": a_s,
@@ -179,11 +194,24 @@ def derive(par: Mapping[str, Any]) -> dict[str, Any]:
         "n_bar": common * jnp.conj(lam_t),
         "n_d": common * lam_td,
         "c": c,
+        "c_xs": c_xs,
+        "m_b_xs": m_b_xs,
+        "alpha_s_xs": qcd.alpha_s_5(par["alpha_s"], MU_XS, par["m_Z"]),
+        "alpha_e_xs": qcd.alpha_e_5(par["alpha_e"], MU_XS, par["m_Z"]),
+        "v_cb": v["Vcb"],
+        "run_f_perp": _run_f_perp(a4, m_b_pole),
         "alpha_s_mix": qcd.alpha_s_5(par["alpha_s"], MU_MIX, par["m_Z"]),
         "m_b_mix": qcd.m_b_msbar(par["m_b"], MU_MIX, par["alpha_s"]),
         "m_s_mix": qcd.m_s_msbar(par["m_s"], MU_MIX, par["m_b"], par["alpha_s"]),
         "s0": loops.inami_lim_s0(x_t),
     }
+
+
+def _run_f_perp(a4, m_b_pole):
+    """f_perp(4.8 GeV)/f_perp(2 GeV) at leading order: (alpha_s(mu)/alpha_s(mu_0))^(C_F/beta_0), four flavours up to the b pole mass,
+    which is 4.8 GeV (arXiv:hep-ph/9805422)."""
+    a_2 = qcd.run(a4, m_b_pole, 2.0, 4)[0]
+    return (a4 / a_2) ** ((4.0 / 3.0) / (11.0 - 2.0 / 3.0 * 4))
 
 
 @lru_cache(maxsize=1)
@@ -196,12 +224,33 @@ def central_derived() -> dict[str, float]:
 _REAL = ("alpha_s", "alpha_e", "m_b", "m_s", "m_b_pole", "m_c_pole", "s0")
 
 
-def effective_coefficients(q2, par: Mapping[str, Any], sm: Mapping[str, Any], *, conjugate: bool = False):
-    """(c7, c9)(q^2): C7eff + C7'eff + delta C7, and C9 + Y + eps_u Y_u + delta C9, complex, shape of q2."""
-    c = sm["c"]
-    eps = jnp.conj(sm["eps_u"]) if conjugate else sm["eps_u"]
-    args = (sm["m_b_pole"], par["m_c BVgamma"], sm["m_c_pole"], MU_B, two_loop_table())
-    d7, d9 = charm.delta_c7_c9(q2, c, eps, sm["alpha_s"], *args)
-    y = charm.y_function(q2, c, sm["m_c_pole"], sm["m_b_pole"], MU_B)
-    y_u = charm.y_u_function(q2, c, sm["m_c_pole"], MU_B)
-    return c["C7eff"] + c["C7p"] + d7, c["C9"] + y + eps * y_u + d9
+@dataclass(frozen=True)
+class Effective:
+    """c7 and c9 as functions of q^2, complex: c_i = t_i + eps_u u_i (``c7``, ``c9``) and the CP conjugates (``c7_bar``, ``c9_bar``)."""
+
+    c7: Any
+    c7_bar: Any
+    c9: Any
+    c9_bar: Any
+
+    def __getitem__(self, index) -> Effective:
+        return Effective(self.c7[index], self.c7_bar[index], self.c9[index], self.c9_bar[index])
+
+
+jax.tree_util.register_dataclass(Effective, data_fields=["c7", "c7_bar", "c9", "c9_bar"], meta_fields=[])
+
+
+def effective_coefficients(q2, par: Mapping[str, Any], sm: Mapping[str, Any], mu: float = MU_B) -> Effective:
+    """C7eff + delta C7 and C9 + Y + eps_u Y_u + delta C9 at q2 (GeV^2), without C7'.
+
+    mu: 4.8 GeV (exclusive decays) or 5 GeV (B -> X_s); delta C7 uses the charm mass 'm_c BVgamma', the rest the pole mass.
+    """
+    c = sm["c"] if mu == MU_B else sm["c_xs"]
+    alpha_s = sm["alpha_s"] if mu == MU_B else sm["alpha_s_xs"]
+    args = (sm["m_b_pole"], par["m_c BVgamma"], sm["m_c_pole"], mu, two_loop_table())
+    t7, u7, t9, u9 = charm.delta_c7_c9(q2, c, alpha_s, *args)
+    t7 = c["C7eff"] + t7
+    t9 = c["C9"] + charm.y_function(q2, c, sm["m_c_pole"], sm["m_b_pole"], mu) + t9
+    u9 = u9 + charm.y_u_function(q2, c, sm["m_c_pole"], mu)
+    eps, eps_bar = sm["eps_u"], jnp.conj(sm["eps_u"])
+    return Effective(t7 + eps * u7, t7 + eps_bar * u7, t9 + eps * u9, t9 + eps_bar * u9)

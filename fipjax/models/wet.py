@@ -6,6 +6,7 @@ from fipjax.models.base import Model, Parameter, register_model
 from fipjax.priors import Flat
 from fipjax.theory import Theory
 
+_NEUTRINOS = {"e": "e", "mu": r"\mu", "tau": r"\tau"}
 _LATEX = {"9": "9", "10": "{10}", "S": "S", "P": "P"}
 _UNITS = {"9": "", "10": "", "S": "GeV^-1", "P": "GeV^-1"}
 
@@ -22,6 +23,30 @@ def _parameters():
                         rf"C_{_LATEX[op]}{tick}bs{tex}}}",
                         _UNITS[op],
                         f"new physics in C_{op}{prime} of b -> s {lepton}",
+                        0.0,
+                        complex_allowed=True,
+                    )
+                )
+    for prime in ("", "p"):
+        out.append(
+            Parameter(
+                f"C7{prime}_bs",
+                r"C_7^{bs}" if not prime else r"C_7^{\prime\,bs}",
+                "",
+                f"new physics in C_7{prime} of b -> s gamma",
+                0.0,
+                complex_allowed=True,
+            )
+        )
+    for chirality in ("L", "R"):
+        for a, tex_a in _NEUTRINOS.items():
+            for b, tex_b in _NEUTRINOS.items():
+                out.append(
+                    Parameter(
+                        f"C{chirality}_bsnu{a}nu{b}",
+                        rf"C_{chirality}^{{bs\nu_{tex_a}\nu_{tex_b}}}",
+                        "",
+                        f"new physics in C_{chirality} of b -> s nu_{a} nu_{b}",
                         0.0,
                         complex_allowed=True,
                     )
@@ -52,7 +77,7 @@ def build(params) -> Theory:
 register_model(
     Model(
         "wet",
-        "constant Wilson coefficients of b -> s l l and Bs mixing (heavy new physics)",
+        "constant Wilson coefficients of b -> s l l, b -> s gamma, b -> s nu nu and Bs mixing (heavy new physics)",
         "WCxf basis 'flavio' (arXiv:1712.05298)",
         PARAMETERS,
         build,

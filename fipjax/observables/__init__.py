@@ -1,6 +1,6 @@
 """Observables: the list of them, and the predictor that evaluates many at once."""
 
-from fipjax.observables import bkll, g2, leptonic, mixing  # noqa: F401  (register themselves)
+from fipjax.observables import bsll, g2, leptonic, mixing, nunu  # noqa: F401  (register themselves)
 from fipjax.observables.base import FAMILIES, Family, Request, canonical, list_observables, parse
 from fipjax.observables.predictor import Predictor
 

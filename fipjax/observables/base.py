@@ -57,21 +57,24 @@ def canonical(name: str, args: Sequence[float]) -> str:
 
 
 class Group(Protocol):
-    """Observables that are computed together, for given requests (static)."""
+    """Observables that are computed together, for given requests (static).
+
+    A group may also have ``contract(theory, tables)``: tables made ready for theories of the same structure.
+    """
 
     def tables(self, par: Mapping[str, Any], sm: Mapping[str, Any]) -> Any:
         """Everything that does not depend on new physics (pytree)."""
 
-    def evaluate(self, theory: Theory, tables: Any) -> list[Any]:
-        """One array (B,) or (1,) per request."""
+    def evaluate(self, theory: Theory, tables: Any) -> Any:
+        """One array (B,) or (1,) per request, as a list or stacked."""
 
 
 FAMILIES: dict[str, Family] = {}
-GROUPS: dict[str, Callable[[Sequence[Request]], Group]] = {}
+GROUPS: dict[str, Callable[..., Group]] = {}
 
 
-def register_group(name: str, factory: Callable[[Sequence[Request]], Group]) -> None:
-    """Make a group known; ``factory(requests)`` builds it for a list of requests."""
+def register_group(name: str, factory: Callable[..., Group]) -> None:
+    """Make a group known; ``factory(requests, conventions)`` builds it for a list of requests."""
     GROUPS[name] = factory
 
 

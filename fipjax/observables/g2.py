@@ -13,7 +13,7 @@ from fipjax.theory import Theory
 class AMuGroup:
     """a_mu = SM (an input of the data vintage, 'a_mu SM') + shift."""
 
-    def __init__(self, requests: Sequence[Request]):
+    def __init__(self, requests: Sequence[Request], conventions: str = "default"):
         self.requests = list(requests)
 
     def tables(self, par, sm):

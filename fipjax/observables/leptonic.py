@@ -16,7 +16,7 @@ _PAPERS = "arXiv:1204.1735, arXiv:1204.1737, arXiv:1311.0903"
 class LeptonicGroup:
     """BR(Bs->mumu), BR(Bs->ee), BR(B0->mumu), A_DeltaGamma and the effective lifetime."""
 
-    def __init__(self, requests: Sequence[Request]):
+    def __init__(self, requests: Sequence[Request], conventions: str = "default"):
         self.requests = list(requests)
 
     def tables(self, par, sm):

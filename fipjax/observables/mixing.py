@@ -14,47 +14,55 @@ HBAR = 6.582119569e-13
 _OPERATORS = ("CVLL", "CVRR", "CVLR", "CSLL", "CSRR", "CSLR", "CTLL", "CTRR")
 
 
+def bs_tables(par, sm):
+    """What the Bs mixing matrix needs besides new physics."""
+    me = mixing.matrix_elements(par["m_Bs"], par["f_Bs"], [par[f"bag_Bs_{i}"] for i in range(1, 6)], sm["m_b_mix"], sm["m_s_mix"])
+    m12 = mixing.standard_model_m12(
+        g_f=par["GF"], m_w=par["m_W"], lambda_t=sm["lambda_t"], eta=par["eta_tt_Bs"], s0=sm["s0"],
+        alpha_s=sm["alpha_s_mix"], me_vll=me["CVLL"],
+    )  # fmt: skip
+    # arXiv:hep-ph/0612167 in the form Gamma12/M12 = 1e-4 (c + a lambda_u/lambda_t); no new physics in Gamma12 of the SM part
+    gamma12 = m12 * (par["Gamma12_Bs_c"] + par["Gamma12_Bs_a"] * sm["eps_u"]) * 1e-4
+    return {
+        "me": me,
+        "m12": m12,
+        "gamma12": gamma12,
+        "m": par["m_Bs"],
+        "m_b": sm["m_b_mix"],
+        "m_s": sm["m_s_mix"],
+        "v_cb_cs": sm["v_cb_cs"],
+    }
+
+
+def bs_matrix(theory: Theory, tables):
+    """(M12, Gamma12) of the Bs in GeV, each (B,) or (1,) complex: Standard Model, heavy operators and light vectors."""
+    m12, gamma12 = tables["m12"][None], tables["gamma12"][None]
+    for op in _OPERATORS:
+        c = wilson(theory, f"{op}_bsbs")
+        if c is not None:
+            m12 = m12 - c * tables["me"][op]
+    for med in theory.mediators:
+        if med.bs_L is None and med.bs_R is None:
+            continue
+        dm, dg = mixing.light_vector(
+            med.bs_L, med.bs_R, med.mass, med.width, m=tables["m"], m_b=tables["m_b"], m_q=tables["m_s"],
+            me=tables["me"], scheme=med.scheme,
+        )  # fmt: skip
+        m12, gamma12 = m12 + dm, gamma12 + dg
+    return m12 + 0.0j, gamma12 + 0.0j
+
+
 class MixingGroup:
     """Observables from M12 and Gamma12, light vectors included."""
 
-    def __init__(self, requests: Sequence[Request]):
+    def __init__(self, requests: Sequence[Request], conventions: str = "default"):
         self.requests = list(requests)
 
     def tables(self, par, sm):
-        me = mixing.matrix_elements(
-            par["m_Bs"], par["f_Bs"], [par[f"bag_Bs_{i}"] for i in range(1, 6)], sm["m_b_mix"], sm["m_s_mix"]
-        )
-        m12 = mixing.standard_model_m12(
-            g_f=par["GF"], m_w=par["m_W"], lambda_t=sm["lambda_t"], eta=par["eta_tt_Bs"], s0=sm["s0"],
-            alpha_s=sm["alpha_s_mix"], me_vll=me["CVLL"],
-        )  # fmt: skip
-        # arXiv:hep-ph/0612167 in the form Gamma12/M12 = 1e-4 (c + a lambda_u/lambda_t); no new physics in Gamma12 of the SM part
-        gamma12 = m12 * (par["Gamma12_Bs_c"] + par["Gamma12_Bs_a"] * sm["eps_u"]) * 1e-4
-        return {
-            "me": me,
-            "m12": m12,
-            "gamma12": gamma12,
-            "m": par["m_Bs"],
-            "m_b": sm["m_b_mix"],
-            "m_s": sm["m_s_mix"],
-            "v_cb_cs": sm["v_cb_cs"],
-        }
+        return bs_tables(par, sm)
 
     def evaluate(self, theory: Theory, tables):
-        m12, gamma12 = tables["m12"][None], tables["gamma12"][None]
-        for op in _OPERATORS:
-            c = wilson(theory, f"{op}_bsbs")
-            if c is not None:
-                m12 = m12 - c * tables["me"][op]
-        for med in theory.mediators:
-            if med.bs_L is None and med.bs_R is None:
-                continue
-            dm, dg = mixing.light_vector(
-                med.bs_L, med.bs_R, med.mass, med.width, m=tables["m"], m_b=tables["m_b"], m_q=tables["m_s"],
-                me=tables["me"], scheme=med.scheme,
-            )  # fmt: skip
-            m12, gamma12 = m12 + dm, gamma12 + dg
-        m12, gamma12 = m12 + 0.0j, gamma12 + 0.0j
+        m12, gamma12 = bs_matrix(theory, tables)
         wanted = {r.family.name for r in self.requests}
         values = {}
         if wanted & {"DeltaM_s", "DeltaGamma_s"}:

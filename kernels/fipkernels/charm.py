@@ -246,14 +246,14 @@ def seidel_c(q2, mu):
     return -16.0 / 81.0 * jnp.log(q2 / mu**2) + 428.0 / 243.0 - 64.0 / 27.0 * _ZETA3 + 16.0j / 81.0 * math.pi
 
 
-def delta_c7_c9(q2, c, eps_u, alpha_s, m_b, m_c7, m_c9, mu, table):
-    r"""(delta C7, delta C9)(q^2): order-alpha_s matrix elements of O1, O2, O8.
+def delta_c7_c9(q2, c, alpha_s, m_b, m_c7, m_c9, mu, table):
+    r"""Order-alpha_s matrix elements of O1, O2, O8: (t7, u7, t9, u9) with delta C_i = t_i + eps_u u_i.
 
-    delta C_i = -(alpha_s/4 pi) [C8eff F_8^(i) + T_i - eps_u (T_i + U_i)], T_i = C1 F_1^(i) + C2 F_2^(i); the relative sign
-    of the u-quark part follows hep-ph/0403185 (see footnote 5 of 0811.1214).
+    delta C_i = -(alpha_s/4 pi) [C8eff F_8^(i) + T_i - eps_u (T_i + U_i)], T_i = C1 F_1^(i) + C2 F_2^(i), eps_u = lambda_u/lambda_t;
+    the relative sign of the u-quark part follows hep-ph/0403185 (see footnote 5 of 0811.1214).
 
-    c: mapping 'C1', 'C2', 'C8eff'; eps_u = lambda_u/lambda_t (complex); m_b, m_c9 pole masses; m_c7 the charm mass used in
-    the photon penguin (GeV); table: see :func:`two_loop`.
+    c: mapping 'C1', 'C2', 'C8eff'; m_b, m_c9 pole masses; m_c7 the charm mass used in the photon penguin (GeV); table: see
+    :func:`two_loop`.
     """
     s = q2 / (m_b * m_b)
     f7 = two_loop(table, mu / m_b, (m_c7 / m_b) ** 2, s)
@@ -264,9 +264,9 @@ def delta_c7_c9(q2, c, eps_u, alpha_s, m_b, m_c7, m_c9, mu, table):
     u7 = (6.0 * c["C2"] - c["C1"]) * a
     u9 = -c["C1"] * (b + 4.0 * cc) + c["C2"] * (6.0 * b - 3.0 * cc)
     k = -alpha_s / (4.0 * math.pi)
-    d7 = k * (c["C8eff"] * f8_7(s, jnp.log(mu / m_b)) + t7 - eps_u * (t7 + u7))
-    d9 = k * (c["C8eff"] * f8_9(s) + t9 - eps_u * (t9 + u9))
-    return d7, d9
+    d7 = k * (c["C8eff"] * f8_7(s, jnp.log(mu / m_b)) + t7)
+    d9 = k * (c["C8eff"] * f8_9(s) + t9)
+    return d7, -k * (t7 + u7), d9, -k * (t9 + u9)
 
 
 def check_table(table) -> None:

@@ -48,6 +48,7 @@ def bcl(q2, coefficients, m_resonance, m_b, m_m, vector: bool):
 
 # resonance masses in GeV: arXiv:1503.05534 table 3 (1-, 0+ states of the b-s system)
 _M_1MINUS, _M_0PLUS = 5.415, 5.630
+_M_0MINUS, _M_1PLUS = 5.367, 5.830
 
 
 def b_to_k(q2, a, m_b, m_k):
@@ -59,3 +60,24 @@ def b_to_k(q2, a, m_b, m_k):
     f_zero = bsz(q2, [a["a0_f+"], a["a1_f0"], a["a2_f0"]], _M_0PLUS, m_b, m_k)
     f_tensor = bsz(q2, [a["a0_fT"], a["a1_fT"], a["a2_fT"]], _M_1MINUS, m_b, m_k)
     return f_plus, f_zero, f_tensor
+
+
+def b_to_v(q2, a, m_b, m_v):
+    """V, A_0, A_1, A_12, T_1, T_2, T_23 of B -> K* or Bs -> phi from the 19 coefficients of arXiv:1503.05534 (LCSR + lattice).
+
+    a: mapping 'a0_V', 'a1_V', ..., without the two that follow from exact relations at q^2 = 0 (eqs. 16, 17):
+    a0_A12 = a0_A0 (m_B^2 - m_V^2)/(8 m_B m_V), a0_T2 = a0_T1.  Valid for 0 <= q^2 <= (m_B - m_V)^2.
+    """
+
+    def f(name, mass, a0=None):
+        return bsz(q2, [a[f"a0_{name}"] if a0 is None else a0, a[f"a1_{name}"], a[f"a2_{name}"]], mass, m_b, m_v)
+
+    return (
+        f("V", _M_1MINUS),
+        f("A0", _M_0MINUS),
+        f("A1", _M_1PLUS),
+        f("A12", _M_1PLUS, a["a0_A0"] * (m_b**2 - m_v**2) / (8.0 * m_b * m_v)),
+        f("T1", _M_1MINUS),
+        f("T2", _M_1PLUS, a["a0_T1"]),
+        f("T23", _M_1PLUS),
+    )

@@ -11,7 +11,7 @@ import math
 import jax.numpy as jnp
 
 from fipkernels import breit_wigner as bw
-from fipkernels.amplitudes import evaluate
+from fipkernels.quadratic import evaluate_polynomial
 
 
 def matrix_elements(m, f, bags, m_b, m_q):
@@ -57,7 +57,7 @@ def light_vector(bs_l, bs_r, mass, width, *, m, m_b, m_q, me, scheme: str = "sqr
         if poly is None:
             return zero, zero
         # vertex (g(q^2) gamma_mu - g1 q_mu qslash): longitudinal strength per qslash, g1 = (g(q^2) - g0)/q^2
-        return evaluate(poly, m2), poly[0]
+        return evaluate_polynomial(poly, m2), poly[0]
 
     g_l, l0 = parts(bs_l)
     g_r, r0 = parts(bs_r)

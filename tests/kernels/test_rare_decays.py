@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from fipkernels import bkll, leptonic, mixing
+from fipjax.observables.bsll import longitudinal
+from fipkernels import bkll, leptonic, mixing, quadratic
 from fipkernels import breit_wigner as bw
 from fipkernels.panels import make_panels
 
@@ -85,31 +86,22 @@ def test_bin_integrals(light, heavy):
         [(np.sqrt(a), np.sqrt(b)) for a, b in bins], singular=[-low, 0, low, high, 5.41], sqrt_points=[low, high]
     )
     one = jnp.ones_like(panels.q)
-    t = bkll.make_tables(
-        jnp.asarray(panels.q), jnp.asarray(panels.w), m_b=M_B, m_k=M_K, m_l=M_MU, n=jnp.array(N), n_bar=jnp.array(np.conj(N)),
-        c7=C7 * one, c7_bar=C7 * one, c9=C9 * one, c9_bar=C9 * one, c10=C10, m_b_run=4.09, ff=form_factors(panels.q**2),
+    process = bkll.process(
+        jnp.asarray(panels.q), m_b=M_B, m_k=M_K, m_l=M_MU, n_abs=abs(N), c7=C7 * one, c7_bar=C7 * one, c9=C9 * one,
+        c9_bar=C9 * one, c10=C10, m_b_run=4.09, ff=form_factors(panels.q**2),
     )  # fmt: skip
     poly = lambda *c: jnp.array([[x] for x in c])  # noqa: E731
     bs, v, a = poly(light["bs0"], light["bs1"]), poly(light["v0"], light["v1"]), poly(light["a0"], light["a1"])
     m, g = jnp.array([light["m"]]), jnp.array([light["width"]])
-    from fipkernels.amplitudes import multiply
-
-    const = {k: (None if not z else jnp.array([z])) for k, z in heavy.items()}
-    np_ = bkll.NewPhysics(
-        const["C9"],
-        const["C10"],
-        const["CS"],
-        const["CP"],
-        ((multiply(bs, v), multiply(bs, a), bkll.longitudinal(bs, a, m)),),
-    )
-    w = (bw.weights(panels, m, g),)
-    ch = bkll.channels(t, np_)
-    got = {
-        "sum": sums @ np.asarray(bkll.rate(t, ch, w)),
-        "difference": sums @ np.asarray(bkll.rate_difference(t, ch, w)),
-        "flat": sums @ np.asarray(bkll.flat(t, ch, w)),
-        "asym": sums @ np.asarray(bkll.forward_backward(t, ch, w)),
-    }
+    const = {k: jnp.array([z]) for k, z in heavy.items() if z}
+    constants = {op: const[k] for op, k in (("9", "C9"), ("10", "C10"), ("H", "C10"), ("S", "CS"), ("P", "CP")) if k in const}
+    couplings = {"9": quadratic.multiply(bs, v), "10": quadratic.multiply(bs, a), "H": longitudinal(bs, a, m)}
+    c = quadratic.Coefficients(constants, (couplings,))
+    lay = quadratic.layout(c)
+    outputs = [("rate", "sum"), ("rate", "difference"), ("flat", "sum"), ("asym", "sum")]
+    table = quadratic.contract(process, outputs, lay, jnp.asarray(panels.w), jnp.asarray(sums), N, np.conj(N))
+    rows = quadratic.rows(c, lay, panels.q**2, (bw.weights(panels, m, g),))
+    got = dict(zip(("sum", "difference", "flat", "asym"), np.asarray(quadratic.evaluate(table, rows, sums)), strict=True))
     for i, (lo, hi) in enumerate(bins):
         peak = [x for x in (light["m"] ** 2 + k * light["m"] * light["width"] for k in (-20, -3, 0, 3, 20)) if lo < x < hi]
 

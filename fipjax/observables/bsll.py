@@ -1,0 +1,380 @@
+"""All b -> s l l decays in one group: they share the panels in q, the propagator weights and the charm functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fipjax.hadronic import central_derived, default_inputs, derive, effective_coefficients
+from fipjax.observables import mixing as mixing_group
+from fipjax.observables.base import BINNED, POINT, Family, Request, register_family, register_group
+from fipjax.observables.decays import DECAYS, HIGH_Q2, LEPTONS, LOW_Q2, QCDF_Q2, SPECTATORS, Decay, spectator_amplitudes
+from fipjax.theory import Theory, wilson
+from fipkernels import breit_wigner as bw
+from fipkernels import bvll, mixing, quadratic
+from fipkernels.panels import make_panels
+
+_OPERATORS = {"C7": "7", "C9": "9", "C10": "10", "CS": "S", "CP": "P"}
+
+
+def coefficients(theory: Theory, lepton: str) -> quadratic.Coefficients:
+    """Wilson coefficients of b -> s l l from the theory: WCxf names for heavy physics, coupling products for mediators."""
+    constants = {}
+    for wcxf, op in _OPERATORS.items():
+        for prime in ("", "p"):
+            c = wilson(theory, f"{wcxf}{prime}_bs" + ("" if wcxf == "C7" else lepton))
+            if c is not None:
+                constants[op + prime] = c
+                if op == "10":  # contact interaction: the longitudinal part is the same coefficient
+                    constants["H" + prime] = c
+    light = []
+    for med in theory.mediators:
+        entry = {}
+        vector, axial = (med.mu_V, med.mu_A) if lepton == "mumu" else (med.e_V, med.e_A)
+        for prime, bs in (("", med.bs_L), ("p", med.bs_R)):
+            if bs is None:
+                continue
+            if vector is not None:
+                entry["9" + prime] = quadratic.multiply(bs, vector)
+            if axial is not None:
+                entry["10" + prime] = quadratic.multiply(bs, axial)
+                entry["H" + prime] = longitudinal(bs, axial, med.mass)
+        light.append(entry)
+    return quadratic.Coefficients(constants, tuple(light))
+
+
+def longitudinal(bs, axial, mass):
+    """(1 - q^2/m^2) bs_0 axial_0 as a polynomial (2, B): what multiplies 2 m_l/q^2 in the amplitude P.
+
+    2106.12582 eq. (A.6) with the sign of the dimension-six term corrected: couplings that grow with q^2 are transverse
+    and drop out, only the dimension-four couplings bs_0, axial_0 remain.
+    """
+    g = bs[0] * axial[0]
+    return jnp.stack([g, -g / (mass * mass)])
+
+
+@dataclass
+class _Part:
+    """Bins (or points) of one decay on the shared nodes."""
+
+    decay: Decay
+    needs: tuple[tuple[str, str], ...]
+    count: int
+    panels: np.ndarray
+    sums: np.ndarray
+    everything: bool
+
+
+class _Nodes:
+    """Shared nodes for one lepton flavour: panels for bins, or single nodes for points."""
+
+    def __init__(self, lepton: str, wanted: Mapping[str, tuple[list, set]], binned: bool):
+        par = {**default_inputs().central(), **central_derived()}
+        self.lepton, self.binned = lepton, binned
+        q_lo = 2.0 * par[LEPTONS[lepton]]
+        self.parts: dict[str, _Part] = {}
+        if binned:
+            # charm thresholds at their central values: a cusp of c9 at the pole mass, of c7 at the mass used there
+            cusp = 2.0 * par["m_c_pole"]
+            inside = [math.sqrt(LOW_Q2), math.sqrt(HIGH_Q2), math.sqrt(QCDF_Q2), 2.0 * par["m_c BVgamma"]]
+            ends = {k: DECAYS[k].endpoint(par) for k in wanted}
+            edges, rows = [], {}
+            for k, (bins, _) in wanted.items():
+                rows[k] = slice(len(edges), len(edges) + len(bins))
+                edges += [(max(math.sqrt(a), q_lo), min(math.sqrt(b), ends[k])) for a, b in bins]
+            poles = sorted({p for k in wanted for p in DECAYS[k].poles})
+            stops = sorted(set(ends.values()))
+            self.panels, sums = make_panels(
+                edges, singular=[-q_lo, 0.0, q_lo, *stops, cusp, *inside, *poles], sqrt_points=[q_lo, *stops, cusp]
+            )
+            self.q, self.w = self.panels.q, self.panels.w
+        else:
+            points = sorted({x for bins, _ in wanted.values() for x in bins})
+            self.q = np.sqrt(np.array(points))[:, None]
+            self.w = 0.5 / self.q  # integrals over dq become densities in q^2
+            rows = {}
+            sums = np.zeros((0, len(points)))
+            for k, (bins, _) in wanted.items():
+                rows[k] = slice(len(sums), len(sums) + len(bins))
+                sums = np.concatenate([sums, np.array([[float(p == b) for p in points] for b in bins])])
+        for k, (bins, needs) in wanted.items():
+            own = sums[rows[k]]
+            used = np.flatnonzero(own.any(axis=0))
+            self.parts[k] = _Part(DECAYS[k], tuple(sorted(needs)), len(bins), used, own[:, used], len(used) == len(self.q))
+
+    def tables(self, par, sm, conventions, spectator):
+        """Amplitudes of every decay on its nodes; spectator: decay -> QCD factorisation on all nodes."""
+        q = jnp.asarray(self.q)
+        effective: dict[float, Any] = {}
+        out = {}
+        for k, part in self.parts.items():
+            if part.decay.mu not in effective:
+                effective[part.decay.mu] = effective_coefficients(q * q, par, sm, part.decay.mu)
+            forms = tuple(dict.fromkeys(f for f, _ in part.needs))
+            build, eff = part.decay.build, effective[part.decay.mu]
+            extra = tuple(x[part.panels] for x in spectator[k]) if k in spectator else None
+            out[k] = build(q[part.panels], par, sm, eff[part.panels], self.lepton, forms, conventions, extra)
+        return out
+
+    def contract(self, processes, lay, n, n_bar, conventions):
+        out = {}
+        for k, part in self.parts.items():
+            outputs = list(part.needs)
+            if conventions == "flavio" and not part.decay.averaged:
+                outputs = [(f, "twice") for f, _ in outputs]
+            mix = None
+            if part.decay.mixing:
+                mix = bvll.mixing(n_bar / n)
+                outputs += [(f, kind) for kind in ("cos", "sin") for f, _ in part.needs]
+            out[k] = quadratic.contract(
+                processes[k], outputs, lay, jnp.asarray(self.w[part.panels]), jnp.asarray(part.sums), n, n_bar, mix
+            )
+        return out
+
+    def evaluate(self, theory: Theory, c: quadratic.Coefficients, lay, tables, scalars, phase):
+        """decay -> {(form, kind): (S, B)}."""
+        weights: list = []
+        cross = None
+        if any(comp.source >= 0 for comp in lay):
+            active = [bool(entry) for entry in c.light]
+            if self.binned:
+                weights = [
+                    bw.weights(self.panels, m.mass, m.width, m.scheme) if a else None
+                    for a, m in zip(active, theory.mediators, strict=True)
+                ]
+                cross = bw.cross_weights_all(self.panels, theory.mediators) if sum(active) > 1 else None
+            else:
+                q = jnp.asarray(self.q)
+                weights = [bw.point_weights(q, m.mass, m.width, m.scheme) for m in theory.mediators]
+                cross = bw.cross_point_weights_all(q, theory.mediators)
+        rows = quadratic.rows(c, lay, self.q * self.q, weights, cross)
+        out = {}
+        for k, part in self.parts.items():
+            sel = None if part.everything else part.panels
+            values = quadratic.evaluate(tables[k], rows, jnp.asarray(part.sums), sel)
+            n = len(part.needs)
+            if part.decay.mixing:
+                # time-integrated, untagged: (J + J_bar - y h)/(1 - y^2), arXiv:1502.05509 eq. (28)
+                y = scalars[k]["y"]
+                h = jnp.real(phase) * values[n : 2 * n] + jnp.imag(phase) * values[2 * n : 3 * n]
+                values = (values[:n] - y * h) / (1.0 - y * y)
+            out[k] = {need: values[i] for i, need in enumerate(part.needs)}
+        return out
+
+
+@dataclass
+class Contracted:
+    """Tables contracted for one layout of the coefficients: pairs (lepton, components), static."""
+
+    tables: dict
+    scalars: dict
+    mixing: Any
+    layouts: tuple
+
+
+jax.tree_util.register_dataclass(Contracted, data_fields=["tables", "scalars", "mixing"], meta_fields=["layouts"])
+
+
+@lru_cache(maxsize=16)
+def _frozen_spectator(decay: str, q2: tuple[float, ...]):
+    """:func:`spectator_amplitudes` at the central values of the default inputs, as host arrays."""
+    par = default_inputs().central()
+    with jax.ensure_compile_time_eval():
+        out = jax.jit(lambda x, p: spectator_amplitudes(x, p, derive(p), decay))(np.array(q2), par)
+        return tuple(np.asarray(x) for x in out)
+
+
+class BsllGroup:
+    """All b -> s l l requests."""
+
+    def __init__(self, requests: Sequence[Request], conventions: str = "default"):
+        self.requests = list(requests)
+        self.conventions = conventions
+        wanted: dict[tuple[str, bool], dict[str, tuple[list, set]]] = {}
+        self.plan: list[tuple] = []
+        for r in self.requests:
+            quantity, key, leptons, combine = decode(r.family.name)
+            binned = r.family.kind == BINNED
+            spot = r.args if binned else r.args[0]
+            where = []
+            for lep in leptons:
+                bins, needs = wanted.setdefault((lep, binned), {}).setdefault(key, ([], set()))
+                needs.update(DECAYS[key].quantities[quantity].needs)
+                if spot not in bins:
+                    bins.append(spot)
+                where.append((lep, binned, key, quantity, bins.index(spot)))
+            self.plan.append((combine, where, r))
+        self.nodes = {k: _Nodes(k[0], w, k[1]) for k, w in wanted.items()}
+        self.decays = sorted({key for w in wanted.values() for key in w})
+        self.leptons = sorted({lep for lep, _ in wanted})
+        self._arrange()
+
+    def _arrange(self):
+        """Blocks of equal (lepton, binned, decay, quantity), and where each request finds its numbers in them."""
+        blocks: dict[tuple, int] = {}
+        for _, where, _ in self.plan:
+            for lep, binned, key, quantity, _ in where:
+                blocks.setdefault((lep, binned, key, quantity), 0)
+        start = 0
+        for b in blocks:
+            lep, binned, key, _ = b
+            blocks[b] = start
+            start += self.nodes[lep, binned].parts[key].count
+        self.blocks = blocks
+        index = [[blocks[w[:4]] + w[4] for w in where] for _, where, _ in self.plan]
+        self.first = np.array([i[0] for i in index])
+        self.second = np.array([i[-1] for i in index])
+        self.combine = np.array([{"one": 0, "ratio": 1, "difference": 2, "mean": 3}[c] for c, _, _ in self.plan])
+        # differential quantities: per GeV^2 of the bin as it was asked for
+        width = []
+        for _, where, r in self.plan:
+            per = DECAYS[where[0][2]].quantities[where[0][3]].per_q2 and len(r.args) == 2
+            width.append(r.args[1] - r.args[0] if per else 1.0)
+        self.width = np.array(width)
+
+    def tables(self, par: Mapping[str, Any], sm: Mapping[str, Any]):
+        out = {"n": sm["n"], "n_bar": sm["n_bar"], "processes": {}, "scalars": {}, "mixing": None}
+        spectator = self.spectator(par, sm)
+        for (lep, binned), nodes in self.nodes.items():
+            mine = {k: v[lep, binned] for k, v in spectator.items() if (lep, binned) in v}
+            out["processes"][f"{lep} {binned}"] = nodes.tables(par, sm, self.conventions, mine)
+        for k in self.decays:
+            out["scalars"][k] = DECAYS[k].scalars(par, sm)
+            if DECAYS[k].mixing:
+                out["mixing"] = mixing_group.bs_tables(par, sm)
+        return out
+
+    def spectator(self, par, sm):
+        """decay -> (lepton, binned) -> amplitudes of QCD factorisation on the nodes; one evaluation for all nodes of a decay."""
+        out = {}
+        for k in self.decays:
+            if k not in SPECTATORS:
+                continue
+            q = {key: nodes.q for key, nodes in self.nodes.items() if k in nodes.parts}
+            q2 = np.concatenate([x.ravel() for x in q.values()]) ** 2
+            if self.conventions == "flavio":  # a table at the central values: not varied with the inputs
+                amp: Any = _frozen_spectator(k, tuple(q2))
+            else:
+                amp = spectator_amplitudes(jnp.asarray(q2), par, sm, k)
+            ends = np.cumsum([0, *(x.size for x in q.values())])
+            out[k] = {
+                key: tuple(a[i:j].reshape(x.shape) for a in amp)
+                for (key, x), i, j in zip(q.items(), ends[:-1], ends[1:], strict=True)
+            }
+        return out
+
+    def contract(self, theory: Theory, tables) -> Contracted:
+        """Tables for a theory of the given structure (arrays or shapes)."""
+        layouts = {lep: quadratic.layout(coefficients(theory, lep)) for lep in self.leptons}
+        done = {
+            f"{lep} {binned}": nodes.contract(
+                tables["processes"][f"{lep} {binned}"], layouts[lep], tables["n"], tables["n_bar"], self.conventions
+            )
+            for (lep, binned), nodes in self.nodes.items()
+        }
+        return Contracted(done, tables["scalars"], tables["mixing"], tuple(layouts.items()))
+
+    def evaluate(self, theory: Theory, tables):
+        if not isinstance(tables, Contracted):
+            tables = self.contract(theory, tables)
+        coeffs = {lep: coefficients(theory, lep) for lep in self.leptons}
+        layouts = dict(tables.layouts)
+        for lep, c in coeffs.items():
+            if quadratic.layout(c) != layouts[lep]:
+                raise ValueError("tables were contracted for coefficients of another structure")
+        phase = None
+        if tables.mixing is not None:
+            qp = -mixing.q_over_p(*mixing_group.bs_matrix(theory, tables.mixing))
+            phase = qp / jnp.abs(qp)
+        values = {}
+        for (lep, binned), nodes in self.nodes.items():
+            t = tables.tables[f"{lep} {binned}"]
+            values[lep, binned] = nodes.evaluate(theory, coeffs[lep], layouts[lep], t, tables.scalars, phase)
+        parts = []
+        for lep, binned, key, quantity in self.blocks:
+            parts.append(DECAYS[key].quantities[quantity].formula(values[lep, binned][key], tables.scalars[key]))
+        b = max(p.shape[1] for p in parts)
+        flat = jnp.concatenate([jnp.broadcast_to(p, (p.shape[0], b)) for p in parts])
+        one, two = flat[self.first], flat[self.second]
+        kind = self.combine[:, None]
+        out = jnp.where(kind == 0, one / self.width[:, None], one)
+        if (kind == 1).any():
+            out = jnp.where(kind == 1, one / jnp.where(kind == 1, two, 1.0), out)
+        if (kind > 1).any():
+            out = jnp.where(kind == 2, one - two, jnp.where(kind == 3, 0.5 * (one + two), out))
+        return out
+
+
+def decode(name: str) -> tuple[str, str, tuple[str, ...], str]:
+    """(quantity, decay, leptons, how they are combined) from a flavio name."""
+    head, process = name.split("(", 1)
+    head, process = head.strip("<>"), process[:-1]
+    key, lepton = process[:-2], process[-2:]
+    if process.endswith("mumu"):
+        key, lepton = process[:-4], "mumu"
+    if lepton != "ll":
+        return head, key, (lepton,), "one"
+    if head == "Rmue":
+        return ("dBR/dq2", key, ("mumu", "ee"), "ratio") if key != "B->Xs" else ("BR", key, ("mumu", "ee"), "ratio")
+    if head.startswith("Dmue_"):
+        return head[5:], key, ("mumu", "ee"), "difference"
+    return head, key, ("mumu", "ee"), "mean"
+
+
+_RATIO_TEX = {"B+->K": "R_K", "B0->K": "R_{K^0}", "B0->K*": "R_{K^{*0}}", "B+->K*": "R_{K^{*+}}", "Bs->phi": r"R_\phi"}
+_TEX_LEPTON = {"mumu": r"\mu^+\mu^-", "ee": "e^+e^-"}
+
+
+def _register():
+    par = default_inputs().central()
+    par = {**par, **central_derived()}
+    for key, decay in DECAYS.items():
+        # inclusive: bins may extend to the kinematic limit of the meson; the rate ends at the b quark's pole mass
+        hi = decay.endpoint(par) ** 2 if key != "B->Xs" else par["m_B0"] ** 2
+        for lep in decay.leptons:
+            q2 = (4.0 * par[LEPTONS[lep]] ** 2, hi)
+            proc, t = f"{key}{lep}", f"({decay.latex}{_TEX_LEPTON[lep]})"
+            for head, x in decay.quantities.items():
+                cust = (1e8, "1e-8 GeV^-2") if x.unit == "GeV^-2" else None
+                average = ", bin average" if x.unit else "" if head == "BR" else ", ratio of bin integrals"
+                rows = (
+                    (BINNED, f"<{head}>({proc})", rf"\langle {x.latex}\rangle{t}", x.text + average),
+                    (POINT, f"{head}({proc})", x.latex + t, x.text),
+                )
+                for kind, name, latex, text in rows:
+                    if kind in x.kinds:
+                        register_family(Family(name, kind, x.unit, latex, text, decay.papers, "bsll", q2, cust))
+                        if key == "B->Xs" and lep == "mumu":
+                            ll = name.replace("mumu)", "ll)")
+                            mean = latex.replace(_TEX_LEPTON["mumu"], r"\ell^+\ell^-")
+                            register_family(
+                                Family(ll, kind, x.unit, mean, text + ", mean of e and mu", decay.papers, "bsll", q2, cust)
+                            )
+        if key in _RATIO_TEX:
+            q2 = (4.0 * par["m_mu"] ** 2, hi)
+            tex, text = _RATIO_TEX[key], "ratio of muon to electron rates"
+            register_family(
+                Family(f"<Rmue>({key}ll)", BINNED, "", rf"\langle {tex}\rangle", text + ", bins integrated first", "hep-ph/0310219",
+                       "bsll", q2)
+            )  # fmt: skip
+            register_family(Family(f"Rmue({key}ll)", POINT, "", tex, text, "hep-ph/0310219", "bsll", q2))
+        if "P5p" in decay.quantities:
+            q2 = (4.0 * par["m_mu"] ** 2, hi)
+            for name in ("P4p", "P5p"):
+                tex = f"Q_{name[1]}"
+                text = f"difference of P{name[1]}' between muons and electrons"
+                register_family(
+                    Family(f"<Dmue_{name}>({key}ll)", BINNED, "", rf"\langle {tex}\rangle({decay.latex})", text, "arXiv:1605.03156",
+                           "bsll", q2)
+                )  # fmt: skip
+    register_group("bsll", BsllGroup)
+
+
+_register()
