@@ -20,6 +20,7 @@ import numpy as np
 
 from fipjax.errors import InputError, unknown
 from fipkernels import charm, ckm, loops, qcd
+from fipkernels.indexing import take
 
 # Scale of the b -> s l l Wilson coefficients and of the bag parameters, GeV
 MU_B = 4.8
@@ -233,8 +234,15 @@ class Effective:
     c9: Any
     c9_bar: Any
 
-    def __getitem__(self, index) -> Effective:
-        return Effective(self.c7[index], self.c7_bar[index], self.c9[index], self.c9_bar[index])
+    def take(self, index) -> Effective:
+        """The functions on a subset of the panels (first axis, static index)."""
+        return Effective(*(take(x, index) for x in (self.c7, self.c7_bar, self.c9, self.c9_bar)))
+
+    @staticmethod
+    def join(parts: Iterable[Effective]) -> Effective:
+        """The functions on several sets of nodes, one after the other (first axis)."""
+        rows = zip(*((p.c7, p.c7_bar, p.c9, p.c9_bar) for p in parts), strict=True)
+        return Effective(*(jnp.concatenate(x) for x in rows))
 
 
 jax.tree_util.register_dataclass(Effective, data_fields=["c7", "c7_bar", "c9", "c9_bar"], meta_fields=[])

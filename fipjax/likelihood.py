@@ -22,14 +22,19 @@ from fipjax.errors import InputError, unknown
 from fipjax.hadronic import Inputs, default_inputs
 from fipjax.models import Model, Parameter, get_model
 from fipjax.observables import FAMILIES, Predictor
-from fipjax.priors import Prior, prior_from_dict
+from fipjax.priors import Gaussian, Prior, prior_from_dict
 from fipjax.progress import Busy, Progress
 from fipjax.theory import Theory
 
 # Points evaluated together: a block's work arrays (nodes x block) stay in the second-level cache of a CPU core; a GPU needs many
 # more to be full.
 _BLOCK = {"cpu": 256, "gpu": 65536}
-UNCERTAINTIES = ("fixed", "none")
+UNCERTAINTIES = ("fixed", "nuisance", "none")
+# Inputs whose variation by one standard deviation moves no prediction by more than this share of its experimental error stay at their
+# central values when nuisances are sampled
+NEGLIGIBLE = 1e-3
+# Points evaluated together when every point has hadronic inputs of its own
+_BLOCK_NUISANCE = 8
 
 
 def inputs_for(vintage: str, inputs: Inputs | None = None) -> dict[str, float]:
@@ -104,7 +109,8 @@ def theory_covariance(
 
     chunk = 100
     n = -(-draws // chunk)
-    run = jax.jit(jax.vmap(one))
+    # a few draws at a time: the work arrays of many would not fit into the cache
+    run = jax.jit(lambda part: jax.lax.map(one, part, batch_size=4))
     values = []
     with Progress("theory covariance", draws, "draws") as bar:
         for k in range(n):
@@ -135,7 +141,10 @@ class Likelihood:
     use, drop: measurements by set id, arXiv number or observable pattern; default: all of the vintage that can be predicted.
     region: one of the model's named sets of priors.  priors: name -> Prior or run-file table, replaces the model's.
     fixed: name -> value for parameters that are not varied.
-    uncertainties: "fixed" (covariance from draws of all hadronic inputs at the SM point) or "none".
+    uncertainties: "fixed" (covariance from draws of all hadronic inputs, at the SM or at ``covariance_at``), "nuisance" (every
+    hadronic input that matters is a free parameter with its correlated Gaussian prior: names "z(INPUT)", independent unit normals;
+    :meth:`physical` turns them into inputs) or "none".
+    covariance_at: model parameters at which the theory covariance is drawn.  conventions: "default" or "flavio".
     charmonium: keep bins between 8.7 and 14 GeV^2.  draws, seed: of the theory covariance.  inputs: other central values.
     measurements: paths or MeasurementSet objects of the user.
 
@@ -163,6 +172,8 @@ class Likelihood:
         seed: int = 1,
         inputs: Inputs | None = None,
         measurements: Sequence[Any] = (),
+        covariance_at: Mapping[str, float] | None = None,
+        conventions: str = "default",
     ):
         self.model = get_model(model)
         self.vintage = data
@@ -177,19 +188,36 @@ class Likelihood:
         if not self.dataset.observables:
             raise InputError(f"no measurement of vintage {data!r} is left (allowed: at least one; see 'fipjax data')")
         self._parameters(region, priors or {}, fixed or {})
+        self.nuisances: dict[str, str] = {}
         self.inputs = inputs or default_inputs()
         self._par = inputs_for(data, self.inputs)
-        self.predictor = Predictor(self.dataset.observables)
+        self.predictor = Predictor(self.dataset.observables, conventions)
+        # tables suit theories of one structure: that of the model with these free and fixed parameters
+        shape = jax.ShapeDtypeStruct((1,), jnp.zeros(()).dtype)
+        structure = jax.eval_shape(self.theory, dict.fromkeys(self.names, shape))
+        self._structure = jax.tree.map(lambda a: np.ones(a.shape, a.dtype), structure)
         with Busy("compiling the hadronic tables (kept in the cache)"):
-            self._tables = jax.block_until_ready(jax.jit(self.predictor.tables)(self._par))
+
+            def prepare(par):
+                tables = self.predictor.tables(par)
+                return self.predictor.contract(self._structure, tables), self.predictor(Theory(), tables)[:, 0]
+
+            make = jax.jit(prepare)
+            # run once: not worth the compiler's full effort
+            options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
+            self._tables, sm = jax.block_until_ready(make.lower(self._par).compile(compiler_options=options)(self._par))
+            self._sm = np.asarray(sm)
+        a_mu = {"a_mu SM": _data.a_mu_sm(data)}
+        self.theory_covariance = np.zeros((len(self.dataset.value),) * 2)
         if uncertainties == "fixed":
-            a_mu = {"a_mu SM": _data.a_mu_sm(data)}
-            self.theory_covariance = theory_covariance(self.predictor, self.inputs, a_mu, Theory(), draws, seed)
-        else:
-            self.theory_covariance = np.zeros((len(self.dataset.value),) * 2)
+            at = Theory()
+            if covariance_at is not None:
+                at = build_theory(self.model, {k: jnp.array([v]) for k, v in covariance_at.items()})
+            self.theory_covariance = theory_covariance(self.predictor, self.inputs, a_mu, at, draws, seed)
+        elif uncertainties == "nuisance":
+            self._add_nuisances(a_mu)
         self._draws, self._seed, self._charmonium = draws, seed, charmonium
         self._covariance()
-        self._sm: np.ndarray | None = None
         self._batched = jax.jit(self._evaluate)
 
     # -- set-up ---------------------------------------------------------------------------------------------------------
@@ -228,6 +256,80 @@ class Likelihood:
                 raise InputError(f"parameter {p.name!r} is neither fixed nor free (allowed: a value or a prior)")
         self.parameters: dict[str, Parameter] = {n: model.parameter(n) for n in self.names}
 
+    def _add_nuisances(self, extra: Mapping[str, tuple[float, float]]):
+        """Free parameters z for the inputs that matter: input = value + sigma L z, with the Cholesky factor L of each block."""
+        inputs = self.inputs
+        value, sigma = list(inputs.value), list(inputs.sigma)
+        names = [*inputs.names, *(n for n in extra if n not in inputs.names)]
+        for n, (v, e) in extra.items():
+            if n not in inputs.names:
+                value.append(v)
+                sigma.append(e)
+        blocks = [(np.asarray(idx), np.asarray(m)) for idx, m in inputs.blocks]
+        single = sorted(set(range(len(names))) - {int(i) for idx, _ in blocks for i in idx})
+        blocks += [(np.array([i]), np.eye(1)) for i in single]
+        scale = np.array(sigma)
+        pieces = []
+        for idx, m in blocks:
+            keep = scale[idx] > 0
+            if keep.any():
+                idx, m = idx[keep], m[np.ix_(keep, keep)]
+                root = np.linalg.cholesky(m + 1e-10 * np.eye(len(idx)))
+                pieces.append((idx, scale[idx, None] * root))
+        # effect of every direction on every prediction, in units of the experimental error
+        directions = np.zeros((sum(len(i) for i, _ in pieces), len(names)))
+        row = 0
+        for idx, root in pieces:
+            directions[row : row + len(idx)][:, idx] = root.T
+            row += len(idx)
+        par0 = {**self._par, **{n: v for n, v in zip(names, value, strict=True)}}
+        with Busy("which hadronic inputs matter"):
+            effect = self._effects(par0, names, directions)
+        matters, row = [], 0
+        for idx, root in pieces:
+            if np.max(effect[row : row + len(idx)], initial=0.0) > NEGLIGIBLE:
+                matters.append((idx, root))
+            row += len(idx)
+        self._nuisance_blocks = [([names[i] for i in idx], np.array([value[i] for i in idx]), root) for idx, root in matters]
+        for block, _, _ in self._nuisance_blocks:
+            for n in block:
+                z = f"z({n})"
+                self.nuisances[z] = n
+                self.priors[z] = Gaussian(0.0, 1.0)
+                info = inputs.info.get(n, {})
+                self.parameters[z] = Parameter(z, rf"z({info.get('latex', n)})", "", f"standardised {n}", 0.0)
+        self._model_names = self.names
+        self.names = tuple(self.priors)
+
+    def _effects(self, par0, names, directions) -> np.ndarray:
+        """max over measurements of |d prediction| / experimental error for every direction: (n_directions,)."""
+
+        def predict(par):
+            return self.predictor(Theory(), self.predictor.tables(par))[:, 0]
+
+        base = jnp.array([float(par0[n]) for n in names])
+
+        def one(direction):
+            move = lambda step: {**par0, **{n: base[i] + step * direction[i] for i, n in enumerate(names)}}  # noqa: E731
+            return 0.5 * (predict(move(1.0)) - predict(move(-1.0)))
+
+        jac = jax.jit(lambda d: jax.lax.map(one, d, batch_size=4))(jnp.asarray(directions))
+        d = self.dataset
+        return np.max(np.abs(np.asarray(jac)) / np.sqrt(np.diag(d.covariance))[None], axis=1)
+
+    def physical(self, x: Mapping[str, Any]) -> dict[str, Any]:
+        """The same point (or draws) with every standardised nuisance z(INPUT) replaced by the value of INPUT.
+
+        x: name -> array, any common shape; returns model parameters and inputs.
+        """
+        out = {n: v for n, v in x.items() if n not in self.nuisances}
+        if self.nuisances:
+            for block, value, root in self._nuisance_blocks:
+                z = jnp.stack([jnp.asarray(x[f"z({n})"]) for n in block])
+                theta = jnp.tensordot(jnp.asarray(root), z, axes=1)
+                out.update({n: value[i] + theta[i] for i, n in enumerate(block)})
+        return out
+
     def _covariance(self):
         d = self.dataset
         cov = d.covariance + self.theory_covariance
@@ -250,7 +352,7 @@ class Likelihood:
     def theory(self, x: Mapping[str, Any]) -> Theory:
         """Theory for free parameters x (dict of (B,) arrays) and the fixed ones."""
         b = next(iter(x.values())).shape
-        full = dict(x)
+        full = {n: v for n, v in x.items() if n not in self.nuisances}
         for name, value in self.fixed.items():
             full[name] = jnp.full(b, value)
         return build_theory(self.model, full)
@@ -262,10 +364,25 @@ class Likelihood:
         t = jnp.einsum("ij,jb->ib", jnp.asarray(self._whiten), r, precision="highest")
         return jnp.sum(t * t, axis=0)
 
+    def _predict(self, theory, x):
+        """Predictions (n, B) at x, with the inputs of each point if they are free."""
+        if not self.nuisances:
+            return self.predictor(theory, self._tables)
+        values = self.physical(x)
+        inputs = {n: values[n] for n in self.nuisances.values()}
+        model = {n: x[n] for n in x if n not in self.nuisances}
+
+        def one(theta, point):
+            # one point: its own tables
+            tables = self.predictor.tables({**self._par, **theta})
+            return self.predictor(self.theory({n: v[None] for n, v in point.items()}), tables)[:, 0]
+
+        return jax.vmap(one, out_axes=1)(inputs, model)
+
     def _block(self, x):
         theory = self.theory(x)
         b = next(iter(x.values())).shape[0]
-        chi2 = jnp.broadcast_to(self._chi2(self.predictor(theory, self._tables)), (b,))
+        chi2 = jnp.broadcast_to(self._chi2(self._predict(theory, x)), (b,))
         log_prob = -0.5 * chi2
         allowed = jnp.ones((b,), bool)
         for c in self.constraints:
@@ -276,7 +393,7 @@ class Likelihood:
         return {"log_prob": log_prob, "chi2": chi2, "allowed": allowed}
 
     def _evaluate(self, x):
-        return in_blocks(self._block, x, block_size())
+        return in_blocks(self._block, x, self.batch)
 
     def _as_dict(self, x) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Free parameters as dict of (B,) arrays, and the batch shape."""
@@ -333,7 +450,7 @@ class Likelihood:
     @property
     def batch(self) -> int:
         """Points that engines should evaluate together."""
-        return block_size()
+        return _BLOCK_NUISANCE if self.nuisances else block_size()
 
     @property
     def n_measurements(self) -> int:
@@ -342,12 +459,10 @@ class Likelihood:
     def predictions(self, x: Mapping[str, Any]):
         """Predictions (n_measurements, B) for (B,) points."""
         flat, _ = self._as_dict(x)
-        return jax.jit(lambda y: self.predictor(self.theory(y), self._tables))(flat)
+        return jax.jit(lambda y: self._predict(self.theory(y), y))(flat)
 
     def sm_predictions(self) -> np.ndarray:
         """Standard-Model predictions (n_measurements,)."""
-        if self._sm is None:
-            self._sm = np.asarray(jax.jit(lambda: self.predictor(Theory(), self._tables))())[:, 0]
         return self._sm
 
     def sm_chi2(self) -> float:

@@ -12,14 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fipjax.hadronic import central_derived, default_inputs, derive, effective_coefficients
+from fipjax.hadronic import Effective, central_derived, default_inputs, derive, effective_coefficients
 from fipjax.observables import mixing as mixing_group
 from fipjax.observables.base import BINNED, POINT, Family, Request, register_family, register_group
-from fipjax.observables.decays import DECAYS, HIGH_Q2, LEPTONS, LOW_Q2, QCDF_Q2, SPECTATORS, Decay, spectator_amplitudes
+from fipjax.observables.decays import DECAYS, HIGH_Q2, LEPTONS, LOW_Q2, QCDF_Q2, SPECTATORS, Decay, Stretch, spectator_amplitudes
 from fipjax.theory import Theory, wilson
 from fipkernels import breit_wigner as bw
 from fipkernels import bvll, mixing, quadratic
-from fipkernels.panels import make_panels
+from fipkernels.indexing import spread, take
+from fipkernels.panels import join, make_panels
 
 _OPERATORS = {"C7": "7", "C9": "9", "C10": "10", "CS": "S", "CP": "P"}
 
@@ -60,83 +61,94 @@ def longitudinal(bs, axial, mass):
     return jnp.stack([g, -g / (mass * mass)])
 
 
+# Panels: smallest Bernstein radii of singular points (12 nodes each). Tests hold bin integrals to 1e-6, through narrow resonances.
+_RHO = (3.5, 6.0)
+# Bins that end below this share their panels among all decays; above, each decay has its own, up to its end point (GeV^2)
+_SHARED = QCDF_Q2
+
+
 @dataclass
 class _Part:
-    """Bins (or points) of one decay on the shared nodes."""
+    """Bins (or points) of one decay on the nodes: sums (S, P) over the panels it uses; the first ``shared`` of them are shared."""
 
     decay: Decay
     needs: tuple[tuple[str, str], ...]
     count: int
     panels: np.ndarray
     sums: np.ndarray
-    everything: bool
+    shared: int
 
 
 class _Nodes:
-    """Shared nodes for one lepton flavour: panels for bins, or single nodes for points."""
+    """Nodes for one lepton flavour: panels for bins, or single nodes for points.
+
+    The first ``shared`` panels serve all decays, the others one decay each.
+    """
 
     def __init__(self, lepton: str, wanted: Mapping[str, tuple[list, set]], binned: bool):
-        par = {**default_inputs().central(), **central_derived()}
         self.lepton, self.binned = lepton, binned
-        q_lo = 2.0 * par[LEPTONS[lepton]]
-        self.parts: dict[str, _Part] = {}
         if binned:
-            # charm thresholds at their central values: a cusp of c9 at the pole mass, of c7 at the mass used there
-            cusp = 2.0 * par["m_c_pole"]
-            inside = [math.sqrt(LOW_Q2), math.sqrt(HIGH_Q2), math.sqrt(QCDF_Q2), 2.0 * par["m_c BVgamma"]]
-            ends = {k: DECAYS[k].endpoint(par) for k in wanted}
-            edges, rows = [], {}
-            for k, (bins, _) in wanted.items():
-                rows[k] = slice(len(edges), len(edges) + len(bins))
-                edges += [(max(math.sqrt(a), q_lo), min(math.sqrt(b), ends[k])) for a, b in bins]
-            poles = sorted({p for k in wanted for p in DECAYS[k].poles})
-            stops = sorted(set(ends.values()))
-            self.panels, sums = make_panels(
-                edges, singular=[-q_lo, 0.0, q_lo, *stops, cusp, *inside, *poles], sqrt_points=[q_lo, *stops, cusp]
-            )
-            self.q, self.w = self.panels.q, self.panels.w
+            sums = self._panels(wanted)
         else:
             points = sorted({x for bins, _ in wanted.values() for x in bins})
             self.q = np.sqrt(np.array(points))[:, None]
             self.w = 0.5 / self.q  # integrals over dq become densities in q^2
-            rows = {}
-            sums = np.zeros((0, len(points)))
-            for k, (bins, _) in wanted.items():
-                rows[k] = slice(len(sums), len(sums) + len(bins))
-                sums = np.concatenate([sums, np.array([[float(p == b) for p in points] for b in bins])])
+            self.shared = len(points)
+            sums = {k: np.array([[float(p == b) for p in points] for b in bins]) for k, (bins, _) in wanted.items()}
+        self.parts: dict[str, _Part] = {}
         for k, (bins, needs) in wanted.items():
-            own = sums[rows[k]]
-            used = np.flatnonzero(own.any(axis=0))
-            self.parts[k] = _Part(DECAYS[k], tuple(sorted(needs)), len(bins), used, own[:, used], len(used) == len(self.q))
+            used = np.flatnonzero(sums[k].any(axis=0))
+            here = int(np.sum(used < self.shared))
+            # sums first, then differences
+            order = tuple(sorted(needs, key=lambda x: (x[1] != "sum", x[0])))
+            self.parts[k] = _Part(DECAYS[k], order, len(bins), used, sums[k][:, used], here)
 
-    def tables(self, par, sm, conventions, spectator):
-        """Amplitudes of every decay on its nodes; spectator: decay -> QCD factorisation on all nodes."""
-        q = jnp.asarray(self.q)
-        effective: dict[float, Any] = {}
-        out = {}
-        for k, part in self.parts.items():
-            if part.decay.mu not in effective:
-                effective[part.decay.mu] = effective_coefficients(q * q, par, sm, part.decay.mu)
-            forms = tuple(dict.fromkeys(f for f, _ in part.needs))
-            build, eff = part.decay.build, effective[part.decay.mu]
-            extra = tuple(x[part.panels] for x in spectator[k]) if k in spectator else None
-            out[k] = build(q[part.panels], par, sm, eff[part.panels], self.lepton, forms, conventions, extra)
+    def _panels(self, wanted):
+        par = {**default_inputs().central(), **central_derived()}
+        q_lo = 2.0 * par[LEPTONS[self.lepton]]
+        # charm thresholds at their central values: a cusp of c9 at the pole mass, of c7 at the mass used there
+        cusp = 2.0 * par["m_c_pole"]
+        inside = [math.sqrt(LOW_Q2), math.sqrt(HIGH_Q2), math.sqrt(QCDF_Q2), 2.0 * par["m_c BVgamma"]]
+
+        def make(bins, ends, poles):
+            edges = [(max(math.sqrt(a), q_lo), min([math.sqrt(b), *ends])) for a, b in bins]
+            points = [q_lo, *ends, cusp]
+            return make_panels(edges, singular=[-q_lo, 0.0, *points, *inside, *poles], sqrt_points=points, rho=_RHO)
+
+        parts, columns = [], []  # panels, and (decay, bins, sums) on them
+        low = {k: [i for i, b in enumerate(bins) if b[1] <= _SHARED] for k, (bins, _) in wanted.items()}
+        edges = [(k, i) for k, idx in low.items() for i in idx]
+        self.shared = 0
+        if edges:
+            panels, sums = make([wanted[k][0][i] for k, i in edges], [], [5.367])
+            parts.append(panels)
+            self.shared = len(panels.q)
+            columns.append((edges, sums))
+        for k, (bins, _) in wanted.items():
+            rest = [i for i in range(len(bins)) if i not in low[k]]
+            if rest:
+                panels, sums = make([bins[i] for i in rest], [DECAYS[k].endpoint(par)], DECAYS[k].poles)
+                parts.append(panels)
+                columns.append(([(k, i) for i in rest], sums))
+        self.panels = join(parts)
+        self.q, self.w = self.panels.q, self.panels.w
+        out = {k: np.zeros((len(bins), len(self.q))) for k, (bins, _) in wanted.items()}
+        start = 0
+        for owners, sums in columns:
+            for (k, i), row in zip(owners, sums, strict=True):
+                out[k][i, start : start + sums.shape[1]] = row
+            start += sums.shape[1]
         return out
 
-    def contract(self, processes, lay, n, n_bar, conventions):
-        out = {}
+    def contract(self, kernels, lay):
+        """kernels: decay -> (rows, O, P, n).  Tables of every decay, and those on the shared panels as one array (P, O, Rl n)."""
+        tables, rows = {}, []
         for k, part in self.parts.items():
-            outputs = list(part.needs)
-            if conventions == "flavio" and not part.decay.averaged:
-                outputs = [(f, "twice") for f, _ in outputs]
-            mix = None
-            if part.decay.mixing:
-                mix = bvll.mixing(n_bar / n)
-                outputs += [(f, kind) for kind in ("cos", "sin") for f, _ in part.needs]
-            out[k] = quadratic.contract(
-                processes[k], outputs, lay, jnp.asarray(self.w[part.panels]), jnp.asarray(part.sums), n, n_bar, mix
-            )
-        return out
+            t = quadratic.to_table(kernels[k], lay, jnp.asarray(self.w[part.panels]), jnp.asarray(part.sums))
+            if part.shared:
+                rows.append(spread(t.light[: part.shared], part.panels[: part.shared], self.shared))
+            tables[k] = t._replace(light=t.light[part.shared :])
+        return {"decays": tables, "shared": jnp.concatenate(rows, axis=1) if rows else None}
 
     def evaluate(self, theory: Theory, c: quadratic.Coefficients, lay, tables, scalars, phase):
         """decay -> {(form, kind): (S, B)}."""
@@ -155,10 +167,21 @@ class _Nodes:
                 weights = [bw.point_weights(q, m.mass, m.width, m.scheme) for m in theory.mediators]
                 cross = bw.cross_point_weights_all(q, theory.mediators)
         rows = quadratic.rows(c, lay, self.q * self.q, weights, cross)
-        out = {}
+        if rows.light is not None and self.shared:
+            common = jnp.einsum("pok,pkb->pob", tables["shared"], rows.light[: self.shared], precision="highest")
+        out, start = {}, 0
         for k, part in self.parts.items():
-            sel = None if part.everything else part.panels
-            values = quadratic.evaluate(tables[k], rows, jnp.asarray(part.sums), sel)
+            t = tables["decays"][k]
+            values = quadratic.constant_part(t, rows)
+            if rows.light is not None:
+                sums, count = jnp.asarray(part.sums), t.sm.shape[0]
+                if part.shared:
+                    mine = take(common, part.panels[: part.shared])[:, start : start + count]
+                    values = values + jnp.einsum("sp,pob->osb", sums[:, : part.shared], mine, precision="highest")
+                    start += count
+                if part.shared < len(part.panels):
+                    own = part.panels[part.shared :]
+                    values = values + quadratic.light_part(t.light, rows.light[own[0] : own[-1] + 1], sums[:, part.shared :])
             n = len(part.needs)
             if part.decay.mixing:
                 # time-integrated, untagged: (J + J_bar - y h)/(1 - y^2), arXiv:1502.05509 eq. (28)
@@ -191,6 +214,18 @@ def _frozen_spectator(decay: str, q2: tuple[float, ...]):
         return tuple(np.asarray(x) for x in out)
 
 
+def _slice(p: quadratic.Process, a: int, b: int) -> quadratic.Process:
+    """Panels a to b of a process."""
+    cache: dict[int, Any] = {}
+
+    def cut(x, axis):
+        # forms share arrays: keep them shared
+        return cache.setdefault(id(x), jax.lax.slice_in_dim(x, a, b, axis=axis))
+
+    forms = {k: tuple((i, j, cut(c, 0), *number) for i, j, c, *number in terms) for k, terms in p.forms.items()}
+    return quadratic.Process(cut(p.s, 1), cut(p.s_bar, 1), {k: cut(x, 1) for k, x in p.u.items()}, forms, p.support)
+
+
 class BsllGroup:
     """All b -> s l l requests."""
 
@@ -210,6 +245,9 @@ class BsllGroup:
                 if spot not in bins:
                     bins.append(spot)
                 where.append((lep, binned, key, quantity, bins.index(spot)))
+            if combine == "mean" and quantity == "AFB":  # ratio of means: weights are the rates
+                combine, rate = "weighted", "BR" if binned else "dBR/dq2"
+                where += [(lep, binned, key, rate, i) for lep, _, _, _, i in where]
             self.plan.append((combine, where, r))
         self.nodes = {k: _Nodes(k[0], w, k[1]) for k, w in wanted.items()}
         self.decays = sorted({key for w in wanted.values() for key in w})
@@ -230,8 +268,9 @@ class BsllGroup:
         self.blocks = blocks
         index = [[blocks[w[:4]] + w[4] for w in where] for _, where, _ in self.plan]
         self.first = np.array([i[0] for i in index])
-        self.second = np.array([i[-1] for i in index])
-        self.combine = np.array([{"one": 0, "ratio": 1, "difference": 2, "mean": 3}[c] for c, _, _ in self.plan])
+        self.second = np.array([i[1] if len(i) > 1 else i[0] for i in index])
+        self.rate = np.array([i[2:] if len(i) == 4 else i[:1] * 2 for i in index])
+        self.combine = np.array([{"one": 0, "ratio": 1, "difference": 2, "mean": 3, "weighted": 4}[c] for c, _, _ in self.plan])
         # differential quantities: per GeV^2 of the bin as it was asked for
         width = []
         for _, where, r in self.plan:
@@ -239,12 +278,34 @@ class BsllGroup:
             width.append(r.args[1] - r.args[0] if per else 1.0)
         self.width = np.array(width)
 
-    def tables(self, par: Mapping[str, Any], sm: Mapping[str, Any]):
-        out = {"n": sm["n"], "n_bar": sm["n_bar"], "processes": {}, "scalars": {}, "mixing": None}
-        spectator = self.spectator(par, sm)
+    def families(self):
+        """Members of each family (decays of one builder; panels and points apart): (lepton, binned, decay, part) in order."""
+        out: dict[tuple, list] = {}
         for (lep, binned), nodes in self.nodes.items():
-            mine = {k: v[lep, binned] for k, v in spectator.items() if (lep, binned) in v}
-            out["processes"][f"{lep} {binned}"] = nodes.tables(par, sm, self.conventions, mine)
+            for k, part in nodes.parts.items():
+                out.setdefault((DECAYS[k].build, binned), []).append((lep, binned, k, part))
+        return out
+
+    def tables(self, par: Mapping[str, Any], sm: Mapping[str, Any]):
+        out: dict[str, Any] = {"n": sm["n"], "n_bar": sm["n_bar"], "processes": [], "scalars": {}, "mixing": None}
+        spectator = self.spectator(par, sm)
+        scales = {DECAYS[k].mu for k in self.decays}
+        effective = {
+            (key, mu): effective_coefficients(jnp.asarray(nodes.q) ** 2, par, sm, mu)
+            for key, nodes in self.nodes.items()
+            for mu in scales
+        }
+        for (build, _), members in self.families().items():
+            q = np.concatenate([self.nodes[lep, b].q[part.panels] for lep, b, _, part in members])
+            stretches = [Stretch(DECAYS[k], lep, len(part.panels)) for lep, _, k, part in members]
+            eff = [effective[(lep, b), DECAYS[k].mu].take(part.panels) for lep, b, k, part in members]
+            extra = None
+            if members[0][2] in spectator:
+                pieces = [[take(x, part.panels) for x in spectator[k][lep, b]] for lep, b, k, part in members]
+                extra = tuple(jnp.concatenate(x) for x in zip(*pieces, strict=True))
+            forms = tuple(sorted({f for _, _, _, part in members for f, _ in part.needs}))
+            process = build(jnp.asarray(q), stretches, par, sm, Effective.join(eff), forms, self.conventions, extra)
+            out["processes"].append(process)
         for k in self.decays:
             out["scalars"][k] = DECAYS[k].scalars(par, sm)
             if DECAYS[k].mixing:
@@ -271,15 +332,47 @@ class BsllGroup:
         return out
 
     def contract(self, theory: Theory, tables) -> Contracted:
-        """Tables for a theory of the given structure (arrays or shapes)."""
+        """Tables for theories of the structure of this one (values do not matter)."""
         layouts = {lep: quadratic.layout(coefficients(theory, lep)) for lep in self.leptons}
-        done = {
-            f"{lep} {binned}": nodes.contract(
-                tables["processes"][f"{lep} {binned}"], layouts[lep], tables["n"], tables["n_bar"], self.conventions
-            )
-            for (lep, binned), nodes in self.nodes.items()
+        kernels: dict[tuple, dict] = {key: {} for key in self.nodes}
+        n, n_bar = tables["n"], tables["n_bar"]
+        for process, members in zip(tables["processes"], self.families().values(), strict=True):
+            ends = np.cumsum([0, *(len(m[3].panels) for m in members)])
+            # stretches of one layout are contracted together
+            for lep in dict.fromkeys(m[0] for m in members):
+                mine = [i for i, m in enumerate(members) if m[0] == lep]
+                lo, hi = ends[mine[0]], ends[mine[-1] + 1]
+                own = _slice(process, lo, hi)
+                done: dict[tuple, Any] = {}
+                def shared(kind, own=own, mine=mine, layout=layouts[lep]):
+                    forms = sorted({f for i in mine for f, y in members[i][3].needs if y == {"twice": "sum"}.get(kind, kind)})
+                    return forms, quadratic.contract_nodes(own, forms, kind, layout, n, n_bar)
+
+                for i in mine:
+                    _, binned, k, part = members[i]
+                    flavio = self.conventions == "flavio" and not part.decay.averaged
+                    rows = []
+                    for kind in ("sum", "difference"):
+                        wanted = [f for f, y in part.needs if y == kind]
+                        if not wanted:
+                            continue
+                        name = "twice" if flavio and kind == "sum" else kind
+                        if name not in done:
+                            done[name] = shared(name)
+                        forms, g = done[name]
+                        here = g[:, :, ends[i] - lo : ends[i + 1] - lo]
+                        rows.append(take(here, [forms.index(f) for f in wanted], axis=1))
+                    if part.decay.mixing:
+                        forms = [f for f, _ in part.needs]
+                        piece = _slice(process, ends[i], ends[i + 1])
+                        for kind in ("cos", "sin"):
+                            mix = bvll.mixing(n_bar / n)
+                            rows.append(quadratic.contract_nodes(piece, forms, kind, layouts[lep], n, n_bar, mix))
+                    kernels[lep, binned][k] = jnp.concatenate(rows, axis=1)
+        done_tables = {
+            f"{lep} {binned}": nodes.contract(kernels[lep, binned], layouts[lep]) for (lep, binned), nodes in self.nodes.items()
         }
-        return Contracted(done, tables["scalars"], tables["mixing"], tuple(layouts.items()))
+        return Contracted(done_tables, tables["scalars"], tables["mixing"], tuple(layouts.items()))
 
     def evaluate(self, theory: Theory, tables):
         if not isinstance(tables, Contracted):
@@ -309,6 +402,9 @@ class BsllGroup:
             out = jnp.where(kind == 1, one / jnp.where(kind == 1, two, 1.0), out)
         if (kind > 1).any():
             out = jnp.where(kind == 2, one - two, jnp.where(kind == 3, 0.5 * (one + two), out))
+        if (kind == 4).any():
+            x, y = jnp.where(kind == 4, flat[self.rate[:, 0]], 1.0), jnp.where(kind == 4, flat[self.rate[:, 1]], 1.0)
+            out = jnp.where(kind == 4, (x * one + y * two) / (x + y), out)
         return out
 
 

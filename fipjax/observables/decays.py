@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -40,12 +40,34 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """``count`` consecutive panels that belong to one decay and lepton, within the nodes of a family."""
+
+    decay: Decay
+    lepton: str
+    count: int
+
+
+# (q, stretches, par, sm, effective, forms, conventions, spectator) -> Process.  q (P, n): nodes of all stretches, one after the other;
+# effective: c7, c9 there; spectator: amplitudes of QCD factorisation there, or None.  One call for a whole family: little to compile.
+Builder = Callable[..., Process]
+
+
+def column(stretches: Sequence[Stretch], values: Sequence[Any]):
+    """One value per stretch -> (P, 1) array, constant along each stretch; the plain value if there is one stretch."""
+    if len(stretches) == 1:
+        return values[0]
+    dtype = jnp.result_type(*values)
+    return jnp.concatenate([jnp.broadcast_to(jnp.asarray(v, dtype), (s.count, 1)) for s, v in zip(stretches, values, strict=True)])
+
+
+@dataclass(frozen=True)
 class Decay:
     """One decay mode (all leptons).
 
     key: flavio process without leptons ("B0->K*").  parent, daughter: names of the mass inputs.
-    build(q, par, sm, effective, lepton, forms, conventions, spectator) -> Process on nodes q (P, n); spectator: amplitudes of QCD
-    factorisation there, or None.  poles: q in GeV of form-factor poles.  scalars(par, sm): numbers the formulas need.
+    build: :data:`Builder` of the decay's family, which makes all its members at once.  label, form_factors: prefixes of inputs.
+    poles: q in GeV of form-factor poles.  scalars(par, sm): numbers the formulas need.
     mixing: interference with the CP-conjugate decay.  mu: scale of the coefficients.  q_max: largest q, if not the mass difference.
     averaged: flavio averages over CP.
     """
@@ -56,7 +78,7 @@ class Decay:
     latex: str
     papers: str
     quantities: Mapping[str, Quantity]
-    build: Callable[..., Process]
+    build: Builder
     scalars: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
     leptons: tuple[str, ...] = ("mumu", "ee")
     poles: tuple[float, ...] = ()
@@ -64,6 +86,8 @@ class Decay:
     mu: float = MU_B
     q_max: Callable[[Mapping[str, float]], float] | None = None
     averaged: bool = True
+    label: str = ""
+    form_factors: str = ""
 
     def endpoint(self, par: Mapping[str, float]) -> float:
         """Largest sqrt(q^2) in GeV."""
@@ -87,24 +111,23 @@ def _ratio(numerator, factor=1.0):
 _FF_K = ("a0_f+", "a1_f+", "a2_f+", "a1_f0", "a2_f0", "a0_fT", "a1_fT", "a2_fT")
 
 
-def _build_k(parent, daughter, label):
-    def build(q, par, sm, eff: Effective, lepton, forms, conventions, spectator):
-        q2 = q * q
-        z = lambda name: complex_input(par, f"{label} deltaC9 {name}")  # noqa: E731
-        # shift of C9 by non-factorisable effects: a + b q^2 up to 9 GeV^2, c above 14 GeV^2 (all central values 0)
-        shift = jnp.where(q2 <= LOW_Q2, z("a") + z("b") * q2, jnp.where(q2 > HIGH_Q2, z("c"), 0.0))
-        # one fit for both charges, with the masses of the neutral mode in z (arXiv:2305.06301)
-        ff = b_to_k(q2, {k: par["B->K BSZ " + k] for k in _FF_K}, par["m_B0"], par["m_K0"])
-        c7p = sm["c"]["C7p"]
-        # strong phases: the shift is not conjugated
-        p = bkll.process(
-            q, m_b=par[parent], m_k=par[daughter], m_l=par[LEPTONS[lepton]], n_abs=jnp.abs(sm["n"]),
-            c7=eff.c7 + c7p, c7_bar=eff.c7_bar + c7p, c9=eff.c9 + shift, c9_bar=eff.c9_bar + shift, c10=sm["c"]["C10"],
-            m_b_run=sm["m_b"], ff=ff,
-        )  # fmt: skip
-        return Process(p.s, p.s_bar, p.u, {k: p.forms[k] for k in forms})
-
-    return build
+def build_k(q, stretches, par, sm, eff: Effective, forms, conventions, spectator):
+    """B -> K l l (:data:`Builder`)."""
+    q2 = q * q
+    each = lambda f: column(stretches, [f(s) for s in stretches])  # noqa: E731
+    a, b, c = (each(lambda s, k=k: complex_input(par, f"{s.decay.label} deltaC9 {k}")) for k in "abc")
+    # shift of C9 by non-factorisable effects: a + b q^2 up to 9 GeV^2, c above 14 GeV^2 (all central values 0)
+    shift = jnp.where(q2 <= LOW_Q2, a + b * q2, jnp.where(q2 > HIGH_Q2, c, 0.0))
+    # one fit for both charges, with the masses of the neutral mode in z (arXiv:2305.06301)
+    ff = b_to_k(q2, {k: par["B->K BSZ " + k] for k in _FF_K}, par["m_B0"], par["m_K0"])
+    c7p = sm["c"]["C7p"]
+    # strong phases: the shift is not conjugated
+    p = bkll.process(
+        q, m_b=each(lambda s: par[s.decay.parent]), m_k=each(lambda s: par[s.decay.daughter]),
+        m_l=each(lambda s: par[LEPTONS[s.lepton]]), n_abs=jnp.abs(sm["n"]), c7=eff.c7 + c7p, c7_bar=eff.c7_bar + c7p,
+        c9=eff.c9 + shift, c9_bar=eff.c9_bar + shift, c10=sm["c"]["C10"], m_b_run=sm["m_b"], ff=ff,
+    )  # fmt: skip
+    return replace(p, forms={k: p.forms[k] for k in forms})
 
 
 _QUANTITIES_K = {
@@ -131,8 +154,8 @@ for _key, _parent, _daughter, _label, _tau, _tex in (
     ("B0->K", "m_B0", "m_K0", "B0->K0", "tau_B0", r"B^0\to K^0"),
 ):
     DECAYS[_key] = Decay(
-        _key, _parent, _daughter, _tex, "arXiv:1506.03970, arXiv:0709.4174", _QUANTITIES_K, _build_k(_parent, _daughter, _label),
-        lambda par, sm, tau=_tau: {"tau": par[tau]}, poles=(5.415, 5.630),
+        _key, _parent, _daughter, _tex, "arXiv:1506.03970, arXiv:0709.4174", _QUANTITIES_K, build_k,
+        lambda par, sm, tau=_tau: {"tau": par[tau]}, poles=(5.415, 5.630), label=_label,
     )  # fmt: skip
 
 
@@ -142,40 +165,47 @@ _FF_V = tuple(f"a{k}_{f}" for f in ("A0", "A1", "A12", "V", "T1", "T2", "T23") f
 _FF_V = tuple(x for x in _FF_V if x not in ("a0_A12", "a0_T2"))
 
 
-def form_factors_v(q2, par, family: str) -> bvll.FormFactors:
-    """Form factors of 'B->K*' or 'Bs->phi' (masses of the neutral mode in z)."""
-    m_b, m_v = ("m_B0", "m_K*0") if family == "B->K*" else ("m_Bs", "m_phi")
-    return bvll.FormFactors(*b_to_v(q2, {k: par[f"{family} BSZ {k}"] for k in _FF_V}, par[m_b], par[m_v]))
+_MASSES_V = {"B->K*": ("m_B0", "m_K*0"), "Bs->phi": ("m_Bs", "m_phi")}
 
 
-def _build_v(parent, daughter, label, family):
-    def build(q, par, sm, eff: Effective, lepton, forms, conventions, spectator):
-        q2 = q * q
-        m_b, m_v = par[parent], par[daughter]
-        ff = form_factors_v(q2, par, family)
-        common = {"m_b": m_b, "m_v": m_v, "m_b_run": sm["m_b"], "ff": ff}
-        # non-factorisable effects (1411.3161), all central values 0: C7' in V+, C7 in V- and V0 below 9 GeV^2; C9 above 14 GeV^2
-        scale = 0.5 * m_b / sm["m_b"]
-        low = [
-            (complex_input(par, f"{label} delta_{c} a_{h}") + complex_input(par, f"{label} delta_{c} b_{h}") * q2 / m_b**2) * scale
-            for c, h in (("C7p", "+"), ("C7", "-"), ("C7", "0"))
-        ]
-        high = [complex_input(par, f"{label} deltaC9 c_{h}") for h in ("+", "-", "0")]
-        low = [jnp.where(q2 <= LOW_Q2, x, 0.0) for x in low]
-        high = [jnp.where(q2 > HIGH_Q2, x, 0.0) for x in high]
-        extra = extra_bar = bvll.subleading(q, c7=low, c9=high, **common)
-        if spectator is not None:
-            # h_-, h_0 in units of N; the amplitudes here are per unit of i N, and h_+ = 0
-            for add, (minus, zero) in ((False, spectator[:2]), (True, spectator[2:])):
-                old = extra_bar if add else extra
-                new = (old[0], old[1] - 1j * minus, old[2] - 1j * zero)
-                extra, extra_bar = (extra, new) if add else (new, extra_bar)
-        return bvll.process(
-            q, m_l=par[LEPTONS[lepton]], n_abs=jnp.abs(sm["n"]), c7=eff.c7, c7_bar=eff.c7_bar, c9=eff.c9, c9_bar=eff.c9_bar,
-            c7p=sm["c"]["C7p"], c10=sm["c"]["C10"], extra=extra, extra_bar=extra_bar, forms=forms, **common,
-        )  # fmt: skip
+def form_factors_v(q2, par, families: Sequence[str], spread=lambda values: values[0]) -> bvll.FormFactors:
+    """Form factors of 'B->K*' and 'Bs->phi' (masses of the neutral mode in z); spread: one value per family -> values on the nodes."""
+    a = {k: spread([par[f"{f} BSZ {k}"] for f in families]) for k in _FF_V}
+    m_b, m_v = (spread([par[_MASSES_V[f][i]] for f in families]) for i in (0, 1))
+    return bvll.FormFactors(*b_to_v(q2, a, m_b, m_v))
 
-    return build
+
+def build_v(q, stretches, par, sm, eff: Effective, forms, conventions, spectator):
+    """B -> K* l l and Bs -> phi l l (:data:`Builder`)."""
+    q2 = q * q
+    each = lambda f: column(stretches, [f(s) for s in stretches])  # noqa: E731
+    m_b, m_v = each(lambda s: par[s.decay.parent]), each(lambda s: par[s.decay.daughter])
+    ff = form_factors_v(q2, par, [s.decay.form_factors for s in stretches], lambda values: column(stretches, values))
+    common = {"m_b": m_b, "m_v": m_v, "m_b_run": sm["m_b"], "ff": ff}
+    # non-factorisable effects (1411.3161), all central values 0: C7' in V+, C7 in V- and V0 below 9 GeV^2; C9 above 14 GeV^2
+    scale = 0.5 * m_b / sm["m_b"]
+
+    def nuisance(name):
+        return each(lambda s: complex_input(par, f"{s.decay.label} {name}"))
+
+    low = [
+        (nuisance(f"delta_{c} a_{h}") + nuisance(f"delta_{c} b_{h}") * q2 / m_b**2) * scale
+        for c, h in (("C7p", "+"), ("C7", "-"), ("C7", "0"))
+    ]
+    low = [jnp.where(q2 <= LOW_Q2, x, 0.0) for x in low]
+    high = [jnp.where(q2 > HIGH_Q2, nuisance(f"deltaC9 c_{h}"), 0.0) for h in ("+", "-", "0")]
+    extra = extra_bar = bvll.subleading(q, c7=low, c9=high, **common)
+    if spectator is not None:
+        # h_-, h_0 in units of N; the amplitudes here are per unit of i N, and h_+ = 0
+        minus, zero, minus_bar, zero_bar = spectator
+        extra, extra_bar = (
+            (extra[0], extra[1] - 1j * minus, extra[2] - 1j * zero),
+            (extra[0], extra[1] - 1j * minus_bar, extra[2] - 1j * zero_bar),
+        )
+    return bvll.process(
+        q, m_l=each(lambda s: par[LEPTONS[s.lepton]]), n_abs=jnp.abs(sm["n"]), c7=eff.c7, c7_bar=eff.c7_bar, c9=eff.c9,
+        c9_bar=eff.c9_bar, c7p=sm["c"]["C7p"], c10=sm["c"]["C10"], extra=extra, extra_bar=extra_bar, forms=forms, **common,
+    )  # fmt: skip
 
 
 _S = "sum"
@@ -246,14 +276,15 @@ for _key, _parent, _daughter, _label, _tau, _tex in (
 ):
     DECAYS[_key] = Decay(
         _key, _parent, _daughter, _tex, "arXiv:1506.03970, arXiv:0811.1214", QUANTITIES_V,
-        _build_v(_parent, _daughter, _label, "B->K*"), lambda par, sm, tau=_tau: {"tau": par[tau]}, poles=(5.367, 5.415, 5.83),
+        build_v, lambda par, sm, tau=_tau: {"tau": par[tau]}, poles=(5.367, 5.415, 5.83), label=_label, form_factors="B->K*",
     )  # fmt: skip
 
 DECAYS["Bs->phi"] = Decay(
     "Bs->phi", "m_Bs", "m_phi", r"B_s\to\phi", "arXiv:1506.03970, arXiv:1502.05509",
     {k: QUANTITIES_V[k] for k in ("dBR/dq2", "FL", "S3", "S4", "S7")},
-    _build_v("m_Bs", "m_phi", "Bs->phi", "Bs->phi"),
+    build_v,
     lambda par, sm: {"tau": par["tau_Bs"], "y": 0.5 * par["DeltaGamma/Gamma_Bs"]}, poles=(5.367, 5.415, 5.83), mixing=True,
+    label="Bs->phi", form_factors="Bs->phi",
 )  # fmt: skip
 
 
@@ -293,7 +324,8 @@ _FF_LAMBDA = [x for x in _FF_LAMBDA if x not in ("a0_fAperp", "a0_fT5perp")]
 _TRANSVERSITY = ("perp1", "para1", "perp0", "para0")
 
 
-def _build_lambda(q, par, sm, eff: Effective, lepton, forms, conventions, spectator):
+def build_lambda(q, stretches, par, sm, eff: Effective, forms, conventions, spectator):
+    """Lambda_b -> Lambda l l (:data:`Builder`)."""
     q2 = q * q
     a = {k: par[f"Lambdab->Lambda SSE {k}"] for k in _FF_LAMBDA}
     terms = 2
@@ -312,11 +344,12 @@ def _build_lambda(q, par, sm, eff: Effective, lepton, forms, conventions, specta
         [complex_input(par, f"Lambdab->Lambda deltaC9 c_{t}") for t in _TRANSVERSITY],
     )
     p = lbl.process(
-        q, m_lambda_b=par["m_Lambdab"], m_lambda=par["m_Lambda"], m_l=par[LEPTONS[lepton]], n_abs=jnp.abs(sm["n"]),
+        q, m_lambda_b=par["m_Lambdab"], m_lambda=par["m_Lambda"],
+        m_l=column(stretches, [par[LEPTONS[s.lepton]] for s in stretches]), n_abs=jnp.abs(sm["n"]),
         c7=eff.c7, c7_bar=eff.c7_bar, c9=eff.c9, c9_bar=eff.c9_bar, c7p=sm["c"]["C7p"], c10=sm["c"]["C10"], m_b_run=sm["m_b"],
         ff=ff, shift7=shift7, shift9=shift9,
     )  # fmt: skip
-    return Process(p.s, p.s_bar, p.u, {k: p.forms[k] for k in forms})
+    return replace(p, forms={k: p.forms[k] for k in forms})
 
 
 def _quantities_lambda() -> dict[str, Quantity]:
@@ -345,7 +378,7 @@ def _quantities_lambda() -> dict[str, Quantity]:
 
 DECAYS["Lambdab->Lambda"] = Decay(
     "Lambdab->Lambda", "m_Lambdab", "m_Lambda", r"\Lambda_b\to\Lambda", "arXiv:1410.2115, arXiv:1602.01399", _quantities_lambda(),
-    _build_lambda, lambda par, sm: {"tau": par["tau_Lambdab"], "alpha": par["Lambda->ppi alpha_-"]}, leptons=("mumu", "ee"),
+    build_lambda, lambda par, sm: {"tau": par["tau_Lambdab"], "alpha": par["Lambda->ppi alpha_-"]}, leptons=("mumu", "ee"),
     poles=(5.416, 5.75), averaged=False,
 )  # fmt: skip
 
@@ -353,27 +386,29 @@ DECAYS["Lambdab->Lambda"] = Decay(
 # -- B -> X_s l l --------------------------------------------------------------------------------------------------------
 
 
-def _build_xs(q, par, sm, eff: Effective, lepton, forms, conventions, spectator):
+def build_xs(q, stretches, par, sm, eff: Effective, forms, conventions, spectator):
+    """B -> X_s l l (:data:`Builder`)."""
     q2 = q * q
     c = sm["c_xs"]
+    each = lambda f: column(stretches, [f(s) for s in stretches])  # noqa: E731
     names = {"C1": "C1", "C2": "C2", "C7eff": "C7eff", "C7effp": "C7p", "C9": "C9", "C10": "C10"}
     p = bxsll.process(
         q2, c={k: c[v] for k, v in names.items()}, y=eff.c9 - c["C9"], y_bar=eff.c9_bar - c["C9"], delta_c7=eff.c7 - c["C7eff"],
-        delta_c7_bar=eff.c7_bar - c["C7eff"], delta_c9=0.0 * q2, delta_c9_bar=0.0 * q2, m_l=par[LEPTONS[lepton]],
+        delta_c7_bar=eff.c7_bar - c["C7eff"], delta_c9=0.0 * q2, delta_c9_bar=0.0 * q2, m_l=each(lambda s: par[LEPTONS[s.lepton]]),
         m_b=sm["m_b_pole"], m_b_run=sm["m_b_xs"], m_c=sm["m_c_pole"], mu=MU_XS, alpha_s=sm["alpha_s_xs"], alpha_s_mz=par["alpha_s"],
         alpha_e=sm["alpha_e_xs"], lambda_1=par["lambda_1"], lambda_2=par["lambda_2"], br_semileptonic=par["BR(B->Xcenu)_exp"],
         c_semileptonic=par["C_BXlnu"], ckm=jnp.abs(sm["lambda_t"] / sm["v_cb"]) ** 2,
         quirks=bxsll.FLAVIO if conventions == "flavio" else frozenset(),
     )  # fmt: skip
     # scale of neglected corrections, 10 %, common to rate and asymmetry (central value 0)
-    low, high = par[f"delta_BXs{lepton} low"], par[f"delta_BXs{lepton} high"]
+    low, high = (each(lambda s, k=k: par[f"delta_BXs{s.lepton} {k}"]) for k in ("low", "high"))
     factor = 1.0 + jnp.where(q2 < 12.0, low, high)
     done: dict[int, Any] = {}
 
     def scaled(coef):
         return done.setdefault(id(coef), factor * coef)
 
-    return Process(p.s, p.s_bar, p.u, {k: tuple((a, b, scaled(coef), *n) for a, b, coef, *n in p.forms[k]) for k in forms})
+    return replace(p, forms={k: tuple((a, b, scaled(coef), *n) for a, b, coef, *n in p.forms[k]) for k in forms})
 
 
 _XS_RATE = r"\mathcal{B}"
@@ -389,5 +424,5 @@ DECAYS["B->Xs"] = Decay(
         ),
         "AFB": Quantity((*_RATE, ("afb", _S)), _ratio(("afb", _S)), r"A_\mathrm{FB}", "forward-backward asymmetry"),
     },
-    _build_xs, lambda par, sm: {}, q_max=lambda par: par["m_b_pole"], mu=MU_XS, averaged=False,
+    build_xs, lambda par, sm: {}, q_max=lambda par: par["m_b_pole"], mu=MU_XS, averaged=False,
 )  # fmt: skip

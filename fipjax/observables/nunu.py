@@ -64,7 +64,7 @@ class NunuGroup:
             for q, w in spots.values():
                 q2 = jnp.asarray(q * q)
                 if vector:
-                    ff = form_factors_v(q2, par, "B->K*")
+                    ff = form_factors_v(q2, par, ["B->K*"])
                     p = nunu.vector(jnp.asarray(q), m_v=par[daughter], ff=(ff.v, ff.a1, ff.a12), **masses)
                 else:
                     f_plus = b_to_k(q2, {k: par["B->K BSZ " + k] for k in _FF_K}, par["m_B0"], par["m_K0"])[0]

@@ -42,7 +42,7 @@ class Predictor:
         return [g.tables(par, sm) for _, g in self._groups]
 
     def contract(self, theory: Theory, tables: Sequence[Any]) -> list[Any]:
-        """Tables for theories with the structure of ``theory`` (arrays or shapes)."""
+        """Tables for theories with the structure of ``theory`` (values do not matter)."""
         return [g.contract(theory, t) if hasattr(g, "contract") else t for (_, g), t in zip(self._groups, tables, strict=True)]
 
     def __call__(self, theory: Theory, tables: Sequence[Any]):

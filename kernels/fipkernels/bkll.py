@@ -79,4 +79,5 @@ def process(q, *, m_b, m_k, m_l, n_abs, c7, c7_bar, c9, c9_bar, c10, m_b_run, ff
         jnp.stack([dipole * c7_bar + c9_bar, axial, helicity * axial, 0.0 * axial]),
         unit | {f"{op}p": u for op, u in unit.items()},
         forms,
+        {op + prime: (a,) for op, a in (("7", V), ("9", V), ("10", A), ("H", P), ("P", P), ("S", S)) for prime in ("", "p")},
     )

@@ -26,6 +26,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fipkernels.indexing import take as take_runs
+
 # Widths below this fraction of the mass are integrated as if they were this wide: 1/D is not defined on the real
 # axis at Gamma = 0.  Off the pole the difference is of relative size Gamma/m.
 GAMMA_FLOOR = 1e-13
@@ -220,7 +222,7 @@ def _moments_of_panel(panels: Panels, re, im, n: int):
     if len(parts) == 1:
         return parts[0]
     back = np.argsort(np.concatenate([lin, root]))
-    return tuple(jnp.concatenate([p[i] for p in parts], axis=1)[:, back] for i in (0, 1))
+    return tuple(take_runs(jnp.concatenate([p[i] for p in parts], axis=1), back, axis=1) for i in (0, 1))
 
 
 class Weights(NamedTuple):

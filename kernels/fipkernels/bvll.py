@@ -176,7 +176,9 @@ def process(
         u["S" + op] = jnp.stack([zero] * 7 + [sign * scalar])
     # dq^2 = 2 q dq
     kappa = 2.0 * q * n_abs**2 * root * beta / (2.0**9 * math.pi**3 * m_b**3)
-    return Process(sm(c7, c9, extra), sm(c7_bar, c9_bar, extra_bar), u, _forms(q2, m_l, beta, kappa, forms))
+    support = {"7": (VP, VM, V0), "9": (VP, VM, V0), "10": (AP, AM, A0), "H": (P,), "P": (P,), "S": (S,)}
+    support |= {f"{op}p": where for op, where in support.items()}
+    return Process(sm(c7, c9, extra), sm(c7_bar, c9_bar, extra_bar), u, _forms(q2, m_l, beta, kappa, forms), support)
 
 
 def subleading(q, *, m_b, m_v, m_b_run, ff: FormFactors, c7=None, c9=None):

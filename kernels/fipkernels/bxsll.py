@@ -346,6 +346,10 @@ def process(
     u |= {"9p": vector({"9p": f9}), "10p": vector({"10p": f9, "Pp": rest}), "Hp": vector({"Pp": long})}
     u |= {name: vector({name: m_b_run * one}) for name in ("P", "Pp", "S", "Sp")}
 
+    support = {"9": ("9", "c9"), "10": ("10", "c10", "P"), "H": ("P",), "9p": ("9p",), "10p": ("10p", "Pp"), "Hp": ("Pp",)}
+    support |= {name: (name,) for name in ("P", "Pp", "S", "Sp")}
+    support = {op: tuple(_INDEX[i] for i in where) for op, where in support.items()}
+
     # rate
     tree = r2 * jnp.sqrt(b2)
     vv = (1.0 + 2.0 * s + 2.0 * m2 * (1.0 - s)) * (1.0 + a * tau_99(at))
@@ -384,4 +388,4 @@ def process(
 
     forms = {"rate": form(plain | with_qed), "rate_no_qed": form(plain | power), "afb": form(h_a, 0.75)}
     conjugate = {name: jnp.conj(x) for name, x in c.items()}
-    return Process(standard(c, y, delta_c7, delta_c9), standard(conjugate, y_bar, delta_c7_bar, delta_c9_bar), u, forms)
+    return Process(standard(c, y, delta_c7, delta_c9), standard(conjugate, y_bar, delta_c7_bar, delta_c9_bar), u, forms, support)

@@ -33,7 +33,7 @@ def _is_end(s: float, x: float) -> bool:
     return abs(s - x) < 1e-9 * max(abs(x), 1e-6)
 
 
-def _smoothness(a: float, b: float, singular: list[float], sqrt_points: list[float]) -> float:
+def _smoothness(a: float, b: float, singular: list[float], sqrt_points: list[float], rho: tuple[float, float]) -> float:
     """Smallest Bernstein radius over the singular points, in units of what is required (>= 1 is good enough)."""
     ends = [(s, 1) for s in sqrt_points if _is_end(s, a)] + [(s, -1) for s in sqrt_points if _is_end(s, b)]
     if len(ends) == 2:
@@ -45,15 +45,21 @@ def _smoothness(a: float, b: float, singular: list[float], sqrt_points: list[flo
         for s in singular:
             if not _is_end(s, t0):
                 root = np.sqrt(complex(sign * (s - t0)))
-                worst = min(worst, _rho(half, half, root) / RHO_MIN_SQRT, _rho(half, half, -root) / RHO_MIN_SQRT)
+                worst = min(worst, _rho(half, half, root) / rho[1], _rho(half, half, -root) / rho[1])
         return worst
     for s in singular:
         if not (_is_end(s, a) or _is_end(s, b)):
-            worst = min(worst, _rho(0.5 * (a + b), 0.5 * (b - a), s) / RHO_MIN)
+            worst = min(worst, _rho(0.5 * (a + b), 0.5 * (b - a), s) / rho[0])
     return worst
 
 
-def split_interval(lo: float, hi: float, singular: list[float], sqrt_points: Sequence[float] = ()) -> list[tuple[float, float]]:
+def split_interval(
+    lo: float,
+    hi: float,
+    singular: list[float],
+    sqrt_points: Sequence[float] = (),
+    rho: tuple[float, float] = (RHO_MIN, RHO_MIN_SQRT),
+) -> list[tuple[float, float]]:
     """Split (lo, hi) in q until every panel sees each singular point far enough away.
 
     Singular points must not lie inside (lo, hi); a panel that ends at one of ``sqrt_points`` uses the square-root variable,
@@ -62,7 +68,7 @@ def split_interval(lo: float, hi: float, singular: list[float], sqrt_points: Seq
     out, stack = [], [(float(lo), float(hi))]
     while stack:
         a, b = stack.pop()
-        if _smoothness(a, b, singular, list(sqrt_points)) >= 1.0 or b - a < 1e-9 * b:
+        if _smoothness(a, b, singular, list(sqrt_points), rho) >= 1.0 or b - a < 1e-9 * b:
             out.append((a, b))
             continue
 
@@ -78,12 +84,19 @@ def split_interval(lo: float, hi: float, singular: list[float], sqrt_points: Seq
     return sorted(out)
 
 
+def join(parts: Sequence[Panels]) -> Panels:
+    """Several sets of panels (of equal numbers of nodes) as one."""
+    arrays = [np.concatenate(x) for x in list(zip(*parts, strict=True))[:-1]]
+    return Panels(*arrays, parts[0].project)
+
+
 def make_panels(
     edges: list[tuple[float, float]],
     *,
     singular: list[float],
     sqrt_points: list[float],
     nodes: int = NODES,
+    rho: tuple[float, float] = (RHO_MIN, RHO_MIN_SQRT),
 ) -> tuple[Panels, np.ndarray]:
     """Panels that tile the union of the bins, and the matrix that adds panels to bins.
 
@@ -95,6 +108,7 @@ def make_panels(
     sqrt_points: the subset of ``singular`` where the integrand has a square-root branch point; panels that end
         there use the square-root variable.
     nodes: number of Gauss-Legendre nodes per panel.
+    rho: smallest Bernstein radius of a singular point as seen from an ordinary and from a square-root panel.
 
     Returns
     -------
@@ -110,7 +124,7 @@ def make_panels(
             pieces.append((a, b))
     tiles: list[tuple[float, float]] = []
     for a, b in pieces:
-        tiles += split_interval(a, b, singular, sqrt_points)
+        tiles += split_interval(a, b, singular, sqrt_points, rho)
     x, wx = np.polynomial.legendre.leggauss(nodes)
     rows = []
     for a, b in tiles:

@@ -14,9 +14,9 @@ W(x) = 6 (1 - x) [1 + a1 C_1^(3/2)(1 - 2x) + a2 C_2^(3/2)(1 - 2x)].  Loops of ma
 form.  Loops of massive quarks are integrated numerically, in w below and in v above the charm threshold s_1 = 4 m_c^2, on 16
 Chebyshev nodes in y = sqrt(1 - q^2/4m_c^2), and interpolated in y.
 
-Domain: 0 < q^2 <= 0.9 * 4 m_c^2, q^2 < m_B^2 / 3, m_c < m_B / 2 < m_b (pole masses; GeV, GeV^2 throughout), q^2 < 20 m_B omega_0.
-Relative accuracy 1e-8 for 1.4 < m_c < 2.  Between 0.9 and 1 times 4 m_c^2 the accuracy degrades to 1e-4; above, the massive loops
-stay at their value at threshold.
+Domain (GeV, GeV^2, pole masses): 0 < q^2 <= 0.92 * 4 m_c^2, q^2 < m_B^2/3, q^2 < 20 m_B omega_0, 1.2 < m_c < 2, m_b > m_B/2.
+Relative accuracy 1e-7, and 1e-9 for q^2 < 9 at 1.6 < m_c < 1.8.  Beyond, the polynomials in y extrapolate: 1e-5 at 0.95 * 4 m_c^2,
+some per cent at threshold; above it the massive loops keep their value at threshold.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-from fipkernels import charm
 
 E_UP, E_DOWN = 2.0 / 3.0, -1.0 / 3.0
 
@@ -81,18 +79,38 @@ class Amplitudes(NamedTuple):
     par_u: jax.Array
 
 
+# --- polynomials ------------------------------------------------------------------------------------------------------------------
+
+
+def _powers(t, count: int):
+    """t^k, k < count, shape (..., count), from the binary digits of k."""
+    k, t = np.arange(count), t[..., None]
+    out = jnp.where(k & 1 > 0, t, 1.0)
+    for bit in range(1, (count - 1).bit_length()):
+        t = t * t
+        out = out * jnp.where(k >> bit & 1 > 0, t, 1.0)
+    return out
+
+
+def _dot(a, b):
+    return jnp.matmul(a, b, precision="highest")
+
+
+def _series(coefficients, x):
+    """sum_(k < 64) c_k x^k as eight polynomials in x, combined by one in x^8."""
+    inner = _dot(_powers(x, 8), coefficients.reshape(8, 8).T)
+    return jnp.sum(_powers((x * x * (x * x)) ** 2, 8) * inner, axis=-1)
+
+
 # --- moments of the B-meson distribution amplitudes -------------------------------------------------------------------------------
 
-_EIN = [1.0 / (k * math.factorial(k)) for k in range(1, 65)]
+_EIN = np.array([0.0] + [1.0 / (k * math.factorial(k)) for k in range(1, 64)])
 
 
 @jax.custom_jvp
 def ei(x):
-    """Exponential integral Ei(x) for 0 < x <= 20 (power series); relative accuracy 1e-14 away from its zero at 0.37."""
-    acc = 0.0 * x
-    for c in reversed(_EIN):
-        acc = (acc + c) * x
-    return acc + jnp.log(x) + np.euler_gamma
+    """Exponential integral Ei(x) for 0 < x <= 20 (power series); relative accuracy 1e-13 away from its zero at 0.37."""
+    return _series(_EIN, x) + jnp.log(x) + np.euler_gamma
 
 
 @ei.defjvp
@@ -119,23 +137,9 @@ _GEGENBAUER = np.array([[6.0, -6.0, 0.0, 0.0], [18.0, -54.0, 36.0, 0.0], [36.0, 
 _FLIP = np.diag([1.0, -1.0, 1.0])  # u <-> 1 - u
 
 
-def _powers(t, count: int):
-    """t^k, k < count, shape (..., count), by doubling."""
-    t = t[..., None]
-    out = jnp.concatenate([jnp.ones_like(t), t], axis=-1)
-    while out.shape[-1] < count:
-        t = t * t
-        out = jnp.concatenate([out, t * out], axis=-1)
-    return out[..., :count]
-
-
-def _dot(a, b):
-    return jnp.matmul(a, b, precision="highest")
-
-
 # --- loops of massive quarks: quadrature on nodes in q^2 --------------------------------------------------------------------------
 #
-# With D[f] = f(s_1) - f(q^2), the four integrals over x
+# In units m_B = 1, with D[f] = f(s_1) - f(q^2), the four integrals over x
 #   K_0 = int W (1 - 4 m^2 D[phi^2]/(s_1 - q^2)), K_1 = int W D[A]/x, K_2 = int W s_1 D[A]/x, K_3 = int W x [(2 + z) A - z]
 # are linear in a_n; they have shape (4, nodes, 3), last axis n.
 
@@ -174,7 +178,7 @@ _PHI2_NODE, _A_NODE = _below(_Y)
 
 
 def _low():
-    """The part of the charm integrals below s_1 = 4 m_c^2 is sum_k c[i, node, n, k] scale^k, scale = 4 m_c^2/(m_B^2 - q^2).
+    """The part of the charm integrals below s_1 = 4 m_c^2 is sum_k c[i, node, n, k] scale^k, scale = 4 m_c^2/(1 - q^2).
 
     There x = scale (y^2 - w^2), and all else is constant.  K_0 and K_3 have one and two more factors of scale, K_2 one of 4 m_c^2.
     """
@@ -191,16 +195,18 @@ def _low():
 _LOW = _low()
 
 
-def _charm_integrals(q2, m2, m_c):
-    """K_i, real and imaginary part, (2, 4, nodes, 3); int over x = int over w (s_1 < 4 m_c^2) + int over v (above)."""
-    threshold = 4.0 * m_c * m_c
-    scale = threshold / (m2 - q2)  # (nodes, 1)
+def _charm_integrals(threshold, s):
+    """K_i, real and imaginary part, (2, 4, nodes, 3); int over x = int over w (s_1 < 4 m_c^2) + int over v (above).
+
+    threshold = 4 m_c^2, s = q^2 on the nodes, (nodes, 1).
+    """
+    scale = threshold / (1.0 - s)
     low = jnp.einsum("inmk,nk->inm", _LOW, _powers(scale[:, 0], 4), precision="highest")
 
-    v_max = jnp.sqrt(m2 / threshold - 1.0)
+    v_max = jnp.sqrt(1.0 / threshold - 1.0)
     v = v_max * _T_HIGH
     arg = jnp.arcsinh(v)
-    s1 = 1.0 + v * v
+    s1 = 1.0 + v * v  # in units 4 m_c^2
     root = v / jnp.sqrt(s1)
     gap = _Y**2 + v * v
     d_a = (root * arg - _A_NODE) / gap, -0.5 * math.pi * root / gap
@@ -214,33 +220,37 @@ def _charm_integrals(q2, m2, m_c):
     return factor * jnp.stack([low + high[0], high[1]])
 
 
-def _bottom_integrals(q2, m2, m_b):
-    """K_i for a quark with 4 m_b^2 > m_B^2: no threshold, real."""
-    four = 4.0 * m_b * m_b
-    s = q2 + np.concatenate([[0.0], _T_BOTTOM]) * (m2 - q2)
-    phi = jnp.arcsin(jnp.sqrt(s / four))
-    phi2, a = phi * phi, phi * jnp.sqrt(four / s - 1.0)
-    s, d_phi2, d_a, a = s[:, 1:], (phi2[:, 1:] - phi2[:, :1]) / _T_BOTTOM, (a[:, 1:] - a[:, :1]) / _T_BOTTOM, a[:, 1:]
-    z = four / s
-    return _dot(jnp.stack([1.0 - four / (m2 - q2) * d_phi2, d_a, s * d_a, _T_BOTTOM * ((2.0 + z) * a - z)]), _WEIGHTS_BOTTOM)
+def _bottom_integrals(threshold, s):
+    """K_i for a quark with threshold = 4 m_b^2 > 1: s_1 stays below, real."""
+    s = s + np.concatenate([[0.0], _T_BOTTOM]) * (1.0 - s)
+    phi = jnp.arcsin(jnp.sqrt(s / threshold))
+    f = jnp.stack([phi * phi, phi * jnp.sqrt(threshold / s - 1.0)])
+    d, a, s1 = (f[..., 1:] - f[..., :1]) / _T_BOTTOM, f[1, :, 1:], s[:, 1:]
+    z = threshold / s1
+    k = [1.0 - threshold / (1.0 - s[:, :1]) * d[0], d[1], s1 * d[1], _T_BOTTOM * ((2.0 + z) * a - z)]
+    return _dot(jnp.stack(k), _WEIGHTS_BOTTOM)
 
 
-def _massive(m_bmeson, m_vector, m_b, m_c, mu, a):
-    """int phi_V t_perp, int phi_V t_par, int phi_V h (BFS01 eqs. 27, 28, 11) as polynomials in t.
+def _massive(threshold_c, threshold_b, rho, a):
+    """int phi_V t_perp, int phi_V t_par, int phi_V h (BFS01 eqs. 27, 28, 11) as polynomials in t; h at mu = m_B.
 
-    a: (3, 2), a_n of perp and par.  Returns (integral, kind, power), kind = charm real, charm imaginary, bottom.
+    threshold = 4 m^2, rho = m_V^2, in units m_B = 1; a: (3, 2), a_n of perp and par.
+    Returns (integral, kind, power), kind = charm real, charm imaginary, bottom.
     """
-    m2 = m_bmeson**2
-    q2 = 4.0 * m_c * m_c * (1.0 - _Y**2)
-    k = _dot(jnp.concatenate([_charm_integrals(q2, m2, m_c), _bottom_integrals(q2, m2, m_b)[None]]), a)
-    q2 = q2[:, 0]
-    e_v = energy(q2, m_bmeson, m_vector)
-    lead, r = 2.0 * m_bmeson / e_v, 2.0 / e_v**2
-    logs = 2.0 * jnp.log(jnp.stack([m_c / mu, jnp.ones_like(m_c), m_b / mu])) - np.array([2.0, 0.0, 2.0]) / 3.0  # int phi_V = 1
-    perp = lead * k[:, 0, :, 0] - r * q2 * k[:, 1, :, 0]
-    par = lead * k[:, 0, :, 1] - r * k[:, 2, :, 1]
-    h = -4.0 / 9.0 * (k[:, 3, :, 1] + logs[:, None])
-    return _dot(jnp.stack([perp, par, h]), _TO_POWERS.T)
+    s = threshold_c * (1.0 - _Y**2)
+    k = jnp.concatenate([_charm_integrals(threshold_c, s), _bottom_integrals(threshold_b, s)[None]])
+    s = s[:, 0]
+    e = 1.0 / (1.0 - s + rho)
+    k = (
+        _dot(k, a)
+        * jnp.stack([e, s * e * e, e * e, jnp.ones_like(e)])[..., None]
+        * np.array([4.0, -8.0, -8.0, -4.0 / 9.0])[:, None, None]
+    )
+    # int phi_V = 1: the constant in h
+    zero = jnp.zeros_like(threshold_c)
+    logs = jnp.stack([jnp.log(0.25 * threshold_c) - 2.0 / 3.0, zero, jnp.log(0.25 * threshold_b) - 2.0 / 3.0])
+    h = k[:, 3, :, 1] - 4.0 / 9.0 * logs[:, None]
+    return _dot(jnp.stack([k[:, 0, :, 0] + k[:, 1, :, 0], k[:, 0, :, 1] + k[:, 2, :, 1], h]), _TO_POWERS.T)
 
 
 # --- functions of q^2 the amplitudes are linear in --------------------------------------------------------------------------------
@@ -248,6 +258,7 @@ def _massive(m_bmeson, m_vector, m_b, m_c, mu, a):
 # int x^k r/(1 + r x) over 0 < x < 1 is (-1/r)^k ln(1 + r) + sum_i (-1/r)^(k - i)/i, i = 1..k
 _RATIONAL = np.array([[1.0 / (k - p) if p < k else 0.0 for k in range(6)] for p in range(6)])
 _INV_K = 1.0 / np.arange(1, 6)
+_DILOG = np.array([0.0] + [1.0 / k**2 for k in range(1, 64)])
 
 
 def _moments(s):
@@ -258,29 +269,26 @@ def _moments(s):
     log = -jnp.log(s)
     p = _powers(s / (s - 1.0), 6)
     n = p * log[..., None] + _dot(p, _RATIONAL)
-    dilog = math.pi**2 / 6.0 + log * jnp.log1p(-s) - charm.li2(s) + 0.5 * log * log  # Li2(1 - s) + ln(s)^2/2
+    dilog = math.pi**2 / 6.0 + log * jnp.log1p(-s) - _series(_DILOG, s) + 0.5 * log * log  # Li2(1 - s) + ln(s)^2/2
     j = (log[..., None] - n[..., 1:5]) * _INV_K[:4]
     return n, jnp.concatenate([dilog[..., None], j], axis=-1)
 
 
-# blocks of the basis: powers of t, linear in y; 2 m_B/E; 1/(1 - s); n_1..n_4/(1 - s); n_2..n_5 - ln(m_B^2/mu^2); q^2/E^2 j_0..j_3;
-# (m_B^2 - q^2)/E^2 j_1..j_4
+# blocks of the basis, with e = m_B/2E: powers of t, linear in y; 4 e; 1/(1 - s); n_1..n_4/(1 - s); n_2..n_5; 4 e^2 s j_0..j_3;
+# 4 e^2 (1 - s) j_1..j_4
 _SIZE = {"t": _NODES, "lead": 1, "inv_s": 1, "n_s": 4, "n": 4, "j": 4, "j_next": 4}
-_END = dict(zip(_SIZE, np.cumsum(list(_SIZE.values())), strict=True))
-_N_BASIS = _END["j_next"]
+_N_BASIS = sum(_SIZE.values())
 
 
-def _basis(q2, m_bmeson, m_vector, m_c, mu):
-    """Real, (..., _N_BASIS)."""
-    y = jnp.sqrt(jnp.maximum(1.0 - q2 / (4.0 * m_c * m_c), 1e-8))
-    t = (2.0 * y - (1.0 + _Y_MIN)) / (1.0 - _Y_MIN)
-    s = q2 / m_bmeson**2
+def _basis(s, y, e):
+    """Real, (..., _N_BASIS); s = q^2/m_B^2."""
     n, j = _moments(s)
-    inv_e = 1.0 / energy(q2, m_bmeson, m_vector)[..., None]
-    inv_s = 1.0 / (1.0 - s)[..., None]
-    r = q2[..., None] * inv_e**2
-    blocks = [_powers(t, _NODES), 2.0 * m_bmeson * inv_e, inv_s, n[..., 1:5] * inv_s, n[..., 2:] - 2.0 * jnp.log(m_bmeson / mu)]
-    return jnp.concatenate([*blocks, r * j[..., :4], (m_bmeson**2 * inv_e**2 - r) * j[..., 1:]], axis=-1)
+    s, e = s[..., None], e[..., None]
+    inv_s = 1.0 / (1.0 - s)
+    r = 4.0 * e * e
+    t = (2.0 * y - (1.0 + _Y_MIN)) / (1.0 - _Y_MIN)
+    blocks = [_powers(t, _NODES), 4.0 * e, inv_s, n[..., 1:5] * inv_s, n[..., 2:], r * s * j[..., :4], r * (1.0 - s) * j[..., 1:]]
+    return jnp.concatenate(blocks, axis=-1)
 
 
 def _place(**blocks):
@@ -289,13 +297,13 @@ def _place(**blocks):
     return np.concatenate([np.broadcast_to(blocks.get(k, 0.0), (*shape, size)) for k, size in _SIZE.items()], axis=-1)
 
 
-# massless quarks: int phi_V t_perp, int phi_V t_par, int phi_V h without 4i pi/9, [n, basis]
+# massless quarks: int phi_V t_perp, int phi_V t_par, int phi_V h at mu = m_B, [n, basis]
 _LEAD = (_GEGENBAUER @ _INV_K[:4])[:, None]
 _PERP_LIGHT = _place(lead=_LEAD, j=-_GEGENBAUER)
 _PAR_LIGHT = _place(lead=_LEAD, j=-_GEGENBAUER, j_next=-_GEGENBAUER)
 _H_LIGHT = _place(n=4.0 / 9.0 * _GEGENBAUER * _INV_K[1:])
 _ONE = np.eye(_N_BASIS)[0]
-_INV_S = np.eye(_N_BASIS)[_END["lead"]]
+_INV_S = np.eye(_N_BASIS)[_NODES + 1]
 _INV_UBAR = _place(n_s=_GEGENBAUER)  # int phi_V/(1 - u + u s)
 _INV_U = _FLIP @ _INV_UBAR  # int phi_V/(u + (1 - u) s)
 
@@ -321,39 +329,39 @@ _OTHER = np.stack(
         np.array([0.0, 0.0, 6.0, 0.0, 60.0, 0.0]),  # singlet
         np.array([0.0, 0.0, 1.0, 4.0 / 3.0, 4.0, 16.0 / 3.0]),  # tensor current, BFS04 eq. (51)
         -4.0 * E_DOWN * _C5BAR,
+        _CHARM[2] + _BOTTOM[2] + _LIGHT[2],
     ]
 )
 _COMBINATIONS = np.concatenate([_CHARM, _BOTTOM, _LIGHT, _UP, _OTHER])
-
-
-def energy(q2, m_bmeson, m_vector):
-    """Energy of V in the rest frame of B."""
-    return (m_bmeson**2 - q2 + m_vector**2) / (2.0 * m_bmeson)
 
 
 def amplitudes(q2, mode: Mode, c: Mapping[str, Any], alpha_s, m_b, m_c, mu) -> Amplitudes:
     """T_perp and T_par of one decay: hard spectator scattering and weak annihilation, BFS01 eqs. (15)-(32), BFS04 eqs. (46)-(51).
 
     q2: (...) in GeV^2.  c: mapping 'C1'..'C6', 'C8eff' at the scale mu, real (CMM basis).  alpha_s at mu; m_b, m_c pole masses.
-    Strong phases only: for the CP-conjugate decay conjugate eps_u, nothing else.  Several decays at once: vmap over ``mode``.
+    All phases are strong: for the CP-conjugate decay conjugate eps_u, nothing else.  Several decays at once: vmap over ``mode``.
+
+    BFS01 eqs. (23)-(26) as printed: the bottom loop in T_perp contains -4 m_b/m_B C5bar (flavio 2.7.1: 1 for 4, 0.06 % of h_-).
     """
+    if any(jnp.iscomplexobj(c[k]) for k in ("C1", "C2", "C3", "C4", "C5", "C6", "C8eff")):
+        raise TypeError("Wilson coefficients must be real: complex ones carry weak phases, which T does not separate")
     q2 = jnp.asarray(q2, float)
     e_q, c8 = mode.charge, c["C8eff"]
     combinations = _dot(_COMBINATIONS, jnp.stack([jnp.asarray(c[f"C{i}"], float) for i in range(1, 7)]))
     w_c, w_b, w_0, w_u = combinations[:12].reshape(4, 3, 1, 1)
-    h_const, annihilation, singlet, tensor, c5_bar = combinations[12:]
+    h_const, annihilation, singlet, tensor, c5_bar, h_sum = combinations[12:]
     w_b = w_b + m_b / mode.m_bmeson * c5_bar * np.array([1.0, 0.0, 0.0])[:, None, None]
     ann = jnp.stack([annihilation + mode.singlet * singlet, -3.0 * mode.up * c["C2"]])[:, None]  # (t, u); C_q^34, -C_q^12
 
-    a_perp = jnp.stack([1.0, mode.a1_perp, mode.a2_perp])
-    a_par = jnp.stack([1.0, mode.a1_par, mode.a2_par])
-    massive = _massive(mode.m_bmeson, mode.m_vector, m_b, m_c, mu, jnp.stack([a_perp, a_par], axis=-1))
+    # integrals over phi_V: t_perp, t_par, h; massive as polynomials in t, massless in the basis
+    m2 = mode.m_bmeson**2
+    rho = mode.m_vector**2 / m2
+    a_perp = jnp.stack([jnp.ones_like(mode.a1_perp), mode.a1_perp, mode.a2_perp])
+    a_par = jnp.stack([jnp.ones_like(mode.a1_par), mode.a1_par, mode.a2_par])
+    massive = _massive(4.0 * m_c * m_c / m2, 4.0 * m_b * m_b / m2, rho, jnp.stack([a_perp, a_par], axis=-1))
     massive = jnp.pad(massive, ((0, 0), (0, 0), (0, _N_BASIS - _NODES)))
-    h_light = _dot(a_par, _H_LIGHT) + 8.0 / 27.0 * _ONE
-    light = jnp.stack([_dot(a_perp, _PERP_LIGHT), _dot(a_par, _PAR_LIGHT), h_light])
-    imag = np.zeros((3, _N_BASIS))
-    imag[2] = 4.0 * math.pi / 9.0 * _ONE
-    light = jnp.stack([light, imag], axis=1)
+    light = jnp.stack([_dot(a_perp, _PERP_LIGHT), _dot(a_par, _PAR_LIGHT), _dot(a_par, _H_LIGHT) + 8.0 / 27.0 * _ONE])
+    light = jnp.stack([light, np.outer([0.0, 0.0, 4.0 * math.pi / 9.0], _ONE)], axis=1)
 
     # rows of the matrix: T_perp, and T_par = [plus + minus/lambda_B,-(q^2)]/E; axes (t, u), row, (real, imaginary), basis
     a = alpha_s / (3.0 * math.pi)
@@ -364,6 +372,7 @@ def amplitudes(q2, mode: Mode, c: Mapping[str, Any], alpha_s, m_b, m_c, mu) -> A
     loop = a * ratio * jnp.stack([0.5 * k_perp / mode.omega_0, k_par / mode.omega_0, 6.0 * k_par * e_q])[:, None, None]
     loops_t = w_c * massive[:, :2] + w_b * massive[:, 2:] * np.array([1.0, 0.0])[:, None] + w_0 * light
     loops_u = w_u * (massive[:, :2] - light)
+    h_const = h_const - 4.0 / 9.0 * jnp.log(m2 / (mu * mu)) * h_sum
     inv_u, inv_ubar = _dot(a_perp, _INV_U), _dot(jnp.stack([a_perp, a_par]), _INV_UBAR)
     other_perp = 2.0 * e_q / m_b * k_par / mode.omega_0 * ann * _INV_S
     other_minus = -4.0 * k_par * e_q * ratio * ann * _ONE
@@ -373,19 +382,22 @@ def amplitudes(q2, mode: Mode, c: Mapping[str, Any], alpha_s, m_b, m_c, mu) -> A
     other = jnp.stack([other_perp + first * o8_perp, jnp.zeros_like(other_perp), other_minus + first * o8_minus], axis=1)
     matrix = loop * jnp.stack([loops_t, loops_u]) + other[:, :, None] * first
 
-    basis = _basis(q2, mode.m_bmeson, mode.m_vector, m_c, mu)
-    out = _dot(basis, matrix.reshape(12, _N_BASIS).T).reshape(*q2.shape, 2, 3, 2)
+    s = q2 / m2
+    e = 1.0 / (1.0 - s + rho)
+    y = jnp.sqrt(jnp.maximum(1.0 - q2 / (4.0 * m_c * m_c), 1e-8))
+    out = _dot(_basis(s, y, e), matrix.reshape(12, _N_BASIS).T).reshape(*q2.shape, 2, 3, 2)
     out = out[..., 0] + 1j * out[..., 1]
     inv_minus = inverse_lambda_b_minus(q2, mode.m_bmeson, mode.omega_0)[..., None]
-    par = (out[..., 1] + inv_minus * out[..., 2]) / energy(q2, mode.m_bmeson, mode.m_vector)[..., None]
+    par = (out[..., 1] + inv_minus * out[..., 2]) * (2.0 / mode.m_bmeson * e)[..., None]
     return Amplitudes(out[..., 0, 0], out[..., 1, 0], par[..., 0], par[..., 1])
 
 
 def helicity(q2, amp: Amplitudes, eps_u, m_bmeson, m_vector, m_b):
     """(h_-, h_0): what spectator scattering adds to H_-^V/N and H_0^V/N, N = 4 G_F/sqrt2 lambda_t alpha_e/(4 pi); h_+ = 0.
 
-    H_0^V = N 4i m_B m_V/sqrt(q^2) {C9 A_12 + ...}, H_-^V = i N/(2 (m_B + m_V)) [-sqrt(lambda) C9 V - ...] (arXiv:1506.03970); BFS01
-    eqs. (39), (40) at large energy.  m_b: pole mass.  CP conjugate: eps_u -> eps_u^*, N -> N^*.
+    Conventions of arXiv:1506.03970: H_0^V = N 4i m_B m_V/sqrt(q^2) {C9 A_12 + ...}, H_-^V = i N/(2 (m_B + m_V)) {-sqrt(lambda) C9 V
+    - ...}.  At leading power, C9 -> C9 + 2 m_b m_B T_perp/(q^2 xi_perp) and C9 - 2 m_b T_par/(m_B xi_par), BFS01 eqs. (40), (41).
+    m_b: pole mass.  CP conjugate: eps_u -> eps_u^* (and N -> N^* outside).
     """
     perp = amp.perp_t + eps_u * amp.perp_u
     par = amp.par_t + eps_u * amp.par_u

@@ -17,7 +17,7 @@ hadronic inputs (:func:`contract`); a point then costs one matrix product (:func
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fipkernels.breit_wigner import Weights
+from fipkernels.indexing import select, take
 
 
 @dataclass
@@ -35,12 +36,14 @@ class Process:
     u: operator -> (A, P, n), the coefficient of C_o (no weak phases); operators that do not contribute are left out.
     forms: name -> tuple of (a, b, coef) or (a, b, coef, number): the integrand over dq is Re sum number coef H_a H_b^*; coef (P, n)
     real or complex (one array may serve many terms), number a Python scalar, real or complex.
+    support: operator -> indices of the amplitudes where u is not zero (static); all, where left out.
     """
 
     s: Any
     s_bar: Any
     u: dict[str, Any]
     forms: dict[str, tuple]
+    support: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def _terms(forms: dict[str, tuple]):
@@ -61,12 +64,13 @@ def _terms(forms: dict[str, tuple]):
 
 def _flatten(p: Process):
     arrays, terms = _terms(p.forms)
-    return (p.s, p.s_bar, p.u, arrays), tuple(terms.items())
+    return (p.s, p.s_bar, p.u, arrays), (tuple(terms.items()), tuple(p.support.items()))
 
 
 def _unflatten(aux, children):
     s, s_bar, u, arrays = children
-    return Process(s, s_bar, u, {k: tuple((a, b, arrays[j], c) for a, b, j, c in terms) for k, terms in aux})
+    forms = {k: tuple((a, b, arrays[j], c) for a, b, j, c in terms) for k, terms in aux[0]}
+    return Process(s, s_bar, u, forms, dict(aux[1]))
 
 
 jax.tree_util.register_pytree_node(Process, _flatten, _unflatten)
@@ -148,7 +152,7 @@ def _light_rows(lay):
 class Table(NamedTuple):
     """Contracted forms of one decay, for O outputs and S bins; see :func:`contract`.
 
-    sm: (O, S); constant: (O, S, Rc); light: (P, O, n Rl) on the decay's own panels.
+    sm: (O, S); constant: (O, S, Rc); light: (P, O, Rl n) on the decay's own panels.
     """
 
     sm: jax.Array
@@ -168,41 +172,178 @@ class Mixing(NamedTuple):
     n_ratio: Any
 
 
-def _forms(process: Process, outputs, direct, bar, tilde):
-    """sum_ab M_ab left[r, a] conj(right[r', b]) of every output: (O, 1 + R, 1 + R, P, n) complex.
+def _real(terms):
+    """The same form with real coefficients only."""
+    out = []
+    for a, b, coef, *number in terms:
+        c = number[0] if number else 1.0
+        out.append((a, b, jnp.real(coef) if jnp.iscomplexobj(coef) else coef, c))
+        if jnp.iscomplexobj(coef):
+            out.append((a, b, jnp.imag(coef), 1j * c))
+    return tuple(out)
 
-    Products of amplitudes are formed once for all outputs, which then are one constant matrix times these products: little code
-    to compile, and no product is computed twice.
+
+class _Sums:
+    """sum number coef x_a y_b^* of several forms at once, for vectors x, y (A, P, n) of which only some entries are not zero."""
+
+    def __init__(self, process: Process, forms: Sequence[str]):
+        arrays, self.terms = _terms({f: _real(process.forms[f]) for f in forms})
+        self.forms = tuple(forms)
+        self.coefficients = jnp.stack([jnp.broadcast_to(x, process.s.shape[1:]) for x in arrays])
+
+    def __call__(self, x, in_x, y, in_y):
+        """(O, P, n) real and imaginary parts; None where identically zero."""
+        triples = sorted({t[:3] for f in self.forms for t in self.terms[f] if t[0] in in_x and t[1] in in_y})
+        if not triples:
+            return None, None
+        a, b, j = (np.array(k) for k in zip(*triples, strict=True))
+        matrix = np.zeros((len(self.forms), len(triples)), complex)
+        for row, f in enumerate(self.forms):
+            for *triple, number in self.terms[f]:
+                if tuple(triple) in triples:
+                    matrix[row, triples.index(tuple(triple))] += number
+        c = select(self.coefficients, j)
+        left, right = (select(jnp.real(x), a), self._imag(x, a)), (select(jnp.real(y), b), self._imag(y, b))
+        re, im = c * (left[0] * right[0]), None
+        if left[1] is not None and right[1] is not None:
+            re = re + c * (left[1] * right[1])
+        if left[1] is not None:
+            im = c * (left[1] * right[0])
+        if right[1] is not None:
+            im = _add(im, -c * (left[0] * right[1]))
+
+        def apply(m, z):
+            return None if z is None or not m.any() else jnp.einsum("om,mpn->opn", m, z, precision="highest")
+
+        return _add(apply(matrix.real, re), apply(-matrix.imag, im)), _add(apply(matrix.real, im), apply(matrix.imag, re))
+
+
+    @staticmethod
+    def _imag(x, index):
+        return select(jnp.imag(x), index) if jnp.iscomplexobj(x) else None
+
+
+def _add(a, b):
+    return b if a is None else a if b is None else a + b
+
+
+def _times(phase, z):
+    """phase (complex scalar) times (re, im)."""
+    re, im = z
+    pr, pi = jnp.real(phase), jnp.imag(phase)
+    scaled = lambda c, v: None if v is None else c * v  # noqa: E731
+    return _add(scaled(pr, re), scaled(-pi, im)), _add(scaled(pr, im), scaled(pi, re))
+
+
+def _plus(*terms):
+    """Sum of pairs (re, im)."""
+    re = im = None
+    for r, i in terms:
+        re, im = _add(re, r), _add(im, i)
+    return re, im
+
+
+def contract_nodes(
+    process: Process,
+    forms: Sequence[str],
+    kind: str,
+    lay: tuple[Component, ...],
+    n,
+    n_bar,
+    mixing: Mixing | None = None,
+):
+    r"""Real kernels of the forms on the nodes: (rows, O, P, n); rows: Standard Model, :func:`constant rows <rows>`, light rows.
+
+    kind: see :func:`contract`.
     """
-    arrays, terms = _terms({f: process.forms[f] for f, _ in outputs})
-    stack = jnp.stack([jnp.broadcast_to(x, direct.shape[2:]) for x in arrays])
-    parts, order = [], []
-    for kind in dict.fromkeys(kind for _, kind in outputs):
-        mine = [i for i, (_, k) in enumerate(outputs) if k == kind]
-        triples = sorted({t[:3] for i in mine for t in terms[outputs[i][0]]})
-        a, b, j = (np.array(x) for x in zip(*triples, strict=True))
-        matrix = np.zeros((len(mine), len(triples)), complex)
-        for row, i in enumerate(mine):
-            for *triple, number in terms[outputs[i][0]]:
-                matrix[row, triples.index(tuple(triple))] += number
+    sums = _Sums(process, forms)
+    every = tuple(range(process.s.shape[0]))
+    zero = jnp.zeros((len(forms), *process.s.shape[1:]))
+    # (phase of a component, vector of its operator, where it is not zero, Standard Model) of the left and the right vector of a product
+    sides: list[tuple[Any, Any]] = []
 
-        def product(left, right, a=a, b=b):
-            return left[:, None, a] * jnp.conj(right[None, :, b])  # (1 + R, 1 + R, M, P, n)
+    def side(bar: bool, partner: Mixing | None = None):
+        norm, sign = (n_bar, -1.0) if bar else (n, 1.0)
+        s, factor = (process.s_bar if bar else process.s), 1.0
+        if partner is not None:
+            s = partner.n_ratio * jnp.asarray(partner.sign)[:, None, None] * take(s, partner.partner)
+            factor = partner.n_ratio
 
-        if kind in ("cos", "sin"):
-            x, y = product(tilde, direct), product(direct, tilde)
-            z = x + y if kind == "cos" else 1j * (x - y)
-        elif kind in ("decay", "twice"):
-            z = (2.0 if kind == "twice" else 1.0) * product(direct, direct)
-        elif kind == "conjugate":
-            z = product(bar, bar)
-        else:
-            x, y = product(direct, direct), product(bar, bar)
-            z = x + y if kind == "sum" else x - y
-        z = z * stack[j]
-        parts.append(jnp.einsum("om,rsmpn->orspn", jnp.asarray(matrix), z, precision="highest"))
-        order += mine
-    return jnp.concatenate(parts)[np.argsort(order)]
+        def component(c: Component):
+            phase = factor * (1j * sign if c.part else 1.0) / (norm if c.source >= 0 else 1.0)
+            u, where = process.u.get(c.op), process.support.get(c.op, every)
+            if u is None:
+                return phase, None, ()
+            if partner is not None:
+                where = tuple(a for a in every if partner.partner[a] in where)
+                u = jnp.asarray(partner.sign)[:, None, None] * take(u, partner.partner)
+            return phase, u, where
+
+        return s, [component(c) for c in lay]
+
+    direct = side(False)
+    if kind in ("cos", "sin"):
+        tilde = side(True, mixing)
+        i = 1.0 if kind == "cos" else 1.0j
+        sides = [(i, tilde, direct), (np.conj(i), direct, tilde)]
+    elif kind in ("decay", "twice"):
+        sides = [(2.0 if kind == "twice" else 1.0, direct, direct)]
+    elif kind == "conjugate":
+        bar = side(True)
+        sides = [(1.0, bar, bar)]
+    else:
+        bar = side(True)
+        sides = [(1.0, direct, direct), (1.0 if kind == "sum" else -1.0, bar, bar)]
+
+    def linear(r, antisymmetric):
+        """Re(G_r0 + G_0r), or -Im(G_r0 - G_0r)."""
+        out = []
+        for factor, (s_l, left), (s_r, right) in sides:
+            p, u, where = left[r]
+            if u is not None:
+                out.append(_times(factor * p, memo(u, where, s_r, every)))
+            p, u, where = right[r]
+            if u is not None:
+                g = _times(factor * jnp.conj(p), memo(s_l, every, u, where))
+                out.append((None if g[0] is None else -g[0], None if g[1] is None else -g[1]) if antisymmetric else g)
+        re, im = _plus(*out)
+        return (None if im is None else -im) if antisymmetric else re
+
+    cache: dict[tuple, Any] = {}
+
+    def memo(x, in_x, y, in_y):
+        key = (id(x), id(y))
+        if key not in cache:
+            cache[key] = (sums(x, in_x, y, in_y), x, y)  # keeps x, y alive: their ids stay unique
+        return cache[key][0]
+
+    def pair(r, t, antisymmetric):
+        out = []
+        for first, second, sign in ((r, t, 1.0), (t, r, -1.0 if antisymmetric else 1.0))[: 1 if r == t else 2]:
+            for factor, (_, left), (_, right) in sides:
+                p, u, where = left[first]
+                p2, u2, where2 = right[second]
+                if u is not None and u2 is not None:
+                    out.append(_times(sign * factor * p * jnp.conj(p2), memo(u, where, u2, where2)))
+        re, im = _plus(*out)
+        return (None if im is None else -im) if antisymmetric else re
+
+    result = [_plus(*[_times(jnp.asarray(f), memo(left[0], every, right[0], every)) for f, left, right in sides])[0]]
+    for row in _constant_rows(lay):
+        result.append(linear(row[0], False) if len(row) == 1 else pair(*row, False))
+    for name, r, t in _light_rows(lay):
+        antisymmetric = name in ("im", "xim")
+        result.append(linear(r, antisymmetric) if t is None else pair(r, t, antisymmetric))
+    return jnp.stack([zero if x is None else x for x in result])
+
+
+def to_table(g, lay, w, sums) -> Table:
+    """Kernels (rows, O, P, n) of :func:`contract_nodes` -> :class:`Table`; w (P, n) weights over dq, sums (S, P)."""
+    n_c = 1 + len(_constant_rows(lay))
+    binned = jnp.einsum("ropn,pn,sp->osr", g[:n_c], w, sums, precision="highest")
+    _, o, p, nodes = g.shape
+    light = jnp.transpose(g[n_c:], (2, 1, 0, 3)).reshape(p, o, (g.shape[0] - n_c) * nodes)
+    return Table(binned[..., 0], binned[..., 1:], light)
 
 
 def contract(
@@ -217,58 +358,21 @@ def contract(
 ) -> Table:
     r"""Contract the amplitudes of one decay into real quadratic forms.
 
-    outputs: pairs (form, kind); kind is "sum" (J + J_bar), "difference" (J - J_bar), "decay" (J), "twice" (2 J), "conjugate" (J_bar) or, with ``mixing``,
-    "cos" and "sin": J_bar-J interference such that h = cos(phi) h_cos + sin(phi) h_sin belongs to X Y^* -> e^{i phi} X~ Y^* +
-    e^{-i phi} X Y~^* (arXiv:1502.05509 eqs. 14, 15).
+    outputs: pairs (form, kind); kind is "sum" (J + J_bar), "difference" (J - J_bar), "decay" (J), "twice" (2 J), "conjugate"
+    (J_bar) or, with ``mixing``, "cos" and "sin": interference such that h = cos(phi) h_cos + sin(phi) h_sin belongs to
+    X Y^* -> e^{i phi} X~ Y^* + e^{-i phi} X Y~^* (arXiv:1502.05509 eqs. 14, 15).
     w: (P, n) weights over dq; sums: (S, P) adds panels to bins; n, n_bar: normalisation of the effective Hamiltonian.
     """
-    zero = jnp.zeros_like(process.s)
-    i_phase = (1.0, 1.0j), (1.0, -1.0j)
-
-    def vectors(s, phases, norm):
-        rows = [s]
-        for c in lay:
-            u = process.u.get(c.op)
-            factor = phases[c.part] if c.source < 0 else phases[c.part] / norm
-            rows.append(zero if u is None else factor * u)
-        return jnp.stack(rows)  # (1 + R, A, P, n)
-
-    direct = vectors(process.s, i_phase[0], n)
-    bar = vectors(process.s_bar, i_phase[1], n_bar)
-    if mixing is not None:
-        sign = jnp.asarray(mixing.sign)[None, :, None, None]
-        tilde = mixing.n_ratio * sign * bar[:, jnp.asarray(mixing.partner)]
-    g = _forms(process, outputs, direct, bar, None if mixing is None else tilde)  # (O, 1 + R, 1 + R, P, n)
-    add = lambda k: jnp.einsum("opn,pn,sp->os", k, w, sums, precision="highest")  # noqa: E731
-    sm = add(jnp.real(g[:, 0, 0]))
-
-    def symmetric(i, j):
-        return jnp.real(g[:, i, i]) if i == j else jnp.real(g[:, i, j] + g[:, j, i])
-
-    def pair(row):
-        return (row[0] + 1, 0) if len(row) == 1 else (row[0] + 1, row[1] + 1)
-
-    rows_c = _constant_rows(lay)
-    if rows_c:
-        i, j = (np.array(x) for x in zip(*(pair(r) for r in rows_c), strict=True))
-        both = jnp.real(g[:, i, j] + g[:, j, i]) * jnp.asarray(np.where(i == j, 0.5, 1.0))[None, :, None, None]
-        constant = jnp.einsum("orpn,pn,sp->osr", both, w, sums, precision="highest")
-    else:
-        constant = jnp.zeros((*sm.shape, 0), sm.dtype)
-    kernels = []
-    for kind, i, j in _light_rows(lay):
-        a, b = i + 1, 0 if j is None else j + 1
-        kernels.append(-jnp.imag(g[:, a, b] - g[:, b, a]) if kind in ("im", "xim") else symmetric(a, b))
-    p, nodes = w.shape
-    if kernels:
-        light = jnp.transpose(jnp.stack(kernels), (2, 1, 3, 0)).reshape(p, len(outputs), nodes * len(kernels))
-    else:
-        light = jnp.zeros((p, len(outputs), 0), sm.dtype)
-    return Table(sm, constant, light)
+    parts, order = [], []
+    for kind in dict.fromkeys(kind for _, kind in outputs):
+        mine = [i for i, (_, k) in enumerate(outputs) if k == kind]
+        parts.append(contract_nodes(process, [outputs[i][0] for i in mine], kind, lay, n, n_bar, mixing))
+        order += mine
+    return to_table(take(jnp.concatenate(parts, axis=1), np.argsort(order), axis=1), lay, w, sums)
 
 
 class Rows(NamedTuple):
-    """What a point contributes: constant (Rc, B); light (P, n Rl, B) or None without mediators."""
+    """What a point contributes: constant (Rc, B); light (P, Rl n, B) or None without mediators."""
 
     constant: jax.Array
     light: jax.Array | None
@@ -299,20 +403,25 @@ def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), 
         if j is not None:
             factor = factor * (poly[j] if j in poly else values[j])
         out.append(factor * weight)
-    stacked = jnp.stack(out, axis=2)  # (P, n, Rl, B)
+    stacked = jnp.stack(out, axis=1)  # (P, Rl, n, B)
     return Rows(constant, stacked.reshape(stacked.shape[0], -1, stacked.shape[-1]))
 
 
-def evaluate(table: Table, r: Rows, sums, panels=None):
-    """All outputs in all bins: (O, S, B).
-
-    sums: (S, P) of the decay's own panels; panels: their indices among the shared ones (static), None for all.
-    """
+def constant_part(table: Table, r: Rows):
+    """Standard Model and constant coefficients: (O, S, B)."""
     out = table.sm[..., None]
     if r.constant.shape[0]:
         out = out + jnp.einsum("osr,rb->osb", table.constant, r.constant, precision="highest")
-    if r.light is not None:
-        light = r.light if panels is None else r.light[panels]
-        per_panel = jnp.einsum("pok,pkb->pob", table.light, light, precision="highest")
-        out = out + jnp.einsum("sp,pob->osb", sums, per_panel, precision="highest")
     return out
+
+
+def light_part(light, r, sums):
+    """Terms with propagators: light (P, O, Rl n) times rows r (P, Rl n, B), added to bins by sums (S, P) -> (O, S, B)."""
+    per_panel = jnp.einsum("pok,pkb->pob", light, r, precision="highest")
+    return jnp.einsum("sp,pob->osb", sums, per_panel, precision="highest")
+
+
+def evaluate(table: Table, r: Rows, sums):
+    """All outputs in all bins, (O, S, B), for a decay on its own panels; sums: (S, P)."""
+    out = constant_part(table, r)
+    return out if r.light is None else out + light_part(table.light, r.light, sums)

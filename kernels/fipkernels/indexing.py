@@ -1,0 +1,51 @@
+"""Static indexing by slices: the derivative of a gather is a scatter, which is slow on every device; that of a slice is a pad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def runs(index: Sequence[int] | np.ndarray) -> list[tuple[int, int]]:
+    """Half-open runs of consecutive integers: [3, 4, 5, 9] -> [(3, 6), (9, 10)]."""
+    out: list[tuple[int, int]] = []
+    for i in (int(x) for x in index):
+        if out and out[-1][1] == i:
+            out[-1] = (out[-1][0], i + 1)
+        else:
+            out.append((i, i + 1))
+    return out
+
+
+def take(x, index, axis: int = 0):
+    """``jnp.take(x, index, axis)`` for a static index, as slices."""
+    index = np.asarray(index)
+    if isinstance(x, np.ndarray):
+        return np.take(x, index, axis)
+    pieces = runs(index)
+    if pieces == [(0, x.shape[axis])]:
+        return x
+    parts = [jax.lax.slice_in_dim(x, a, b, axis=axis) for a, b in pieces]
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=axis)
+
+
+def select(x, index):
+    """``x[index]`` along the first axis for many scattered static indices, as a product with a constant matrix (real x)."""
+    matrix = np.eye(x.shape[0])[np.asarray(index)]
+    return jnp.tensordot(jnp.asarray(matrix, x.dtype), x, axes=1, precision="highest")
+
+
+def spread(x, index, size: int):
+    """Zeros of shape (size, ...) with x at the (increasing, static) positions ``index`` of the first axis."""
+    parts, at, used = [], 0, 0
+    for a, b in runs(index):
+        if a > at:
+            parts.append(jnp.zeros((a - at, *x.shape[1:]), x.dtype))
+        parts.append(x[used : used + b - a])
+        at, used = b, used + b - a
+    if at < size:
+        parts.append(jnp.zeros((size - at, *x.shape[1:]), x.dtype))
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
