@@ -150,23 +150,24 @@ class _Nodes:
             tables[k] = t._replace(light=t.light[part.shared :])
         return {"decays": tables, "shared": jnp.concatenate(rows, axis=1) if rows else None}
 
+    def weights(self, theory: Theory, c: quadratic.Coefficients):
+        """(weights per mediator or None where it does not couple, cross weights) on the nodes."""
+        active = [bool(entry) for entry in c.light]
+        if not any(active):
+            return [], None
+        if self.binned:
+            weights = [
+                bw.weights(self.panels, m.mass, m.width, m.scheme) if a else None
+                for a, m in zip(active, theory.mediators, strict=True)
+            ]
+            return weights, bw.cross_weights_all(self.panels, theory.mediators) if sum(active) > 1 else None
+        q = jnp.asarray(self.q)
+        weights = [bw.point_weights(q, m.mass, m.width, m.scheme) for m in theory.mediators]
+        return weights, bw.cross_point_weights_all(q, theory.mediators)
+
     def evaluate(self, theory: Theory, c: quadratic.Coefficients, lay, tables, scalars, phase):
         """decay -> {(form, kind): (S, B)}."""
-        weights: list = []
-        cross = None
-        if any(comp.source >= 0 for comp in lay):
-            active = [bool(entry) for entry in c.light]
-            if self.binned:
-                weights = [
-                    bw.weights(self.panels, m.mass, m.width, m.scheme) if a else None
-                    for a, m in zip(active, theory.mediators, strict=True)
-                ]
-                cross = bw.cross_weights_all(self.panels, theory.mediators) if sum(active) > 1 else None
-            else:
-                q = jnp.asarray(self.q)
-                weights = [bw.point_weights(q, m.mass, m.width, m.scheme) for m in theory.mediators]
-                cross = bw.cross_point_weights_all(q, theory.mediators)
-        rows = quadratic.rows(c, lay, self.q * self.q, weights, cross)
+        rows = quadratic.rows(c, lay, self.q * self.q, *self.weights(theory, c))
         if rows.light is not None and self.shared:
             common = jnp.einsum("pok,pkb->pob", tables["shared"], rows.light[: self.shared], precision="highest")
         out, start = {}, 0
@@ -182,14 +183,19 @@ class _Nodes:
                 if part.shared < len(part.panels):
                     own = part.panels[part.shared :]
                     values = values + quadratic.light_part(t.light, rows.light[own[0] : own[-1] + 1], sums[:, part.shared :])
-            n = len(part.needs)
-            if part.decay.mixing:
-                # time-integrated, untagged: (J + J_bar - y h)/(1 - y^2), arXiv:1502.05509 eq. (28)
-                y = scalars[k]["y"]
-                h = jnp.real(phase) * values[n : 2 * n] + jnp.imag(phase) * values[2 * n : 3 * n]
-                values = (values[:n] - y * h) / (1.0 - y * y)
-            out[k] = {need: values[i] for i, need in enumerate(part.needs)}
+            out[k] = _named(part, values, scalars[k], phase)
         return out
+
+
+def _named(part: _Part, values, scalars, phase):
+    """Integrals (O, S, B) by name; for mesons that mix, those of the time-integrated untagged decay."""
+    n = len(part.needs)
+    if part.decay.mixing:
+        # (J + J_bar - y h)/(1 - y^2), arXiv:1502.05509 eq. (28)
+        y = scalars["y"]
+        h = jnp.real(phase) * values[n : 2 * n] + jnp.imag(phase) * values[2 * n : 3 * n]
+        values = (values[:n] - y * h) / (1.0 - y * y)
+    return {need: values[i] for i, need in enumerate(part.needs)}
 
 
 @dataclass
@@ -331,68 +337,108 @@ class BsllGroup:
             }
         return out
 
-    def contract(self, theory: Theory, tables) -> Contracted:
-        """Tables for theories of the structure of this one (values do not matter)."""
-        layouts = {lep: quadratic.layout(coefficients(theory, lep)) for lep in self.leptons}
-        kernels: dict[tuple, dict] = {key: {} for key in self.nodes}
-        n, n_bar = tables["n"], tables["n_bar"]
+    def _walk(self, tables, integrate):
+        """Apply ``integrate(process, forms, kind, lepton, stretches, mixing)`` -> (..., O, P, ...) to all members of all families.
+
+        Decays of one family and lepton are done together; yields (lepton, binned, decay, part, pieces), where pieces are triples
+        (array, positions of the forms in it, panels in it) in the order of the part's needs, then "cos" and "sin" of a decay with mixing.
+        """
         for process, members in zip(tables["processes"], self.families().values(), strict=True):
             ends = np.cumsum([0, *(len(m[3].panels) for m in members)])
-            # stretches of one layout are contracted together
             for lep in dict.fromkeys(m[0] for m in members):
                 mine = [i for i, m in enumerate(members) if m[0] == lep]
-                lo, hi = ends[mine[0]], ends[mine[-1] + 1]
+                lo, hi = int(ends[mine[0]]), int(ends[mine[-1] + 1])
                 own = _slice(process, lo, hi)
-                done: dict[tuple, Any] = {}
-                def shared(kind, own=own, mine=mine, layout=layouts[lep]):
-                    forms = sorted({f for i in mine for f, y in members[i][3].needs if y == {"twice": "sum"}.get(kind, kind)})
-                    return forms, quadratic.contract_nodes(own, forms, kind, layout, n, n_bar)
-
+                done: dict[str, Any] = {}
                 for i in mine:
                     _, binned, k, part = members[i]
                     flavio = self.conventions == "flavio" and not part.decay.averaged
-                    rows = []
+                    pieces = []
                     for kind in ("sum", "difference"):
                         wanted = [f for f, y in part.needs if y == kind]
                         if not wanted:
                             continue
                         name = "twice" if flavio and kind == "sum" else kind
                         if name not in done:
-                            done[name] = shared(name)
+                            forms = sorted({f for j in mine for f, y in members[j][3].needs if y == kind})
+                            done[name] = forms, integrate(own, forms, name, lep, [members[j] for j in mine], None)
                         forms, g = done[name]
-                        here = g[:, :, ends[i] - lo : ends[i + 1] - lo]
-                        rows.append(take(here, [forms.index(f) for f in wanted], axis=1))
+                        pieces.append((g, [forms.index(f) for f in wanted], slice(int(ends[i]) - lo, int(ends[i + 1]) - lo)))
                     if part.decay.mixing:
                         forms = [f for f, _ in part.needs]
-                        piece = _slice(process, ends[i], ends[i + 1])
+                        piece = _slice(process, int(ends[i]), int(ends[i + 1]))
                         for kind in ("cos", "sin"):
-                            mix = bvll.mixing(n_bar / n)
-                            rows.append(quadratic.contract_nodes(piece, forms, kind, layouts[lep], n, n_bar, mix))
-                    kernels[lep, binned][k] = jnp.concatenate(rows, axis=1)
-        done_tables = {
-            f"{lep} {binned}": nodes.contract(kernels[lep, binned], layouts[lep]) for (lep, binned), nodes in self.nodes.items()
-        }
-        return Contracted(done_tables, tables["scalars"], tables["mixing"], tuple(layouts.items()))
+                            mix = bvll.mixing(tables["n_bar"] / tables["n"])
+                            g = integrate(piece, forms, kind, lep, [members[i]], mix)
+                            pieces.append((g, list(range(len(forms))), slice(0, len(part.panels))))
+                    yield lep, binned, k, part, pieces
+
+    def contract(self, theory: Theory, tables) -> Contracted:
+        """Tables for theories of the structure of this one (values do not matter)."""
+        layouts = {lep: quadratic.layout(coefficients(theory, lep)) for lep in self.leptons}
+        kernels: dict[tuple, dict] = {key: {} for key in self.nodes}
+
+        def integrate(process, forms, kind, lep, members, mix):
+            return quadratic.contract_nodes(process, forms, kind, layouts[lep], tables["n"], tables["n_bar"], mix)
+
+        for lep, binned, k, _, pieces in self._walk(tables, integrate):
+            rows = [take(g[:, :, panels], forms, axis=1) for g, forms, panels in pieces]
+            kernels[lep, binned][k] = jnp.concatenate(rows, axis=1)
+        done = {f"{lep} {binned}": nodes.contract(kernels[lep, binned], layouts[lep]) for (lep, binned), nodes in self.nodes.items()}
+        return Contracted(done, tables["scalars"], tables["mixing"], tuple(layouts.items()))
+
+    def _at_point(self, theory: Theory, tables, coeffs, phase):
+        """Values of :meth:`_Nodes.evaluate` at one point, straight from the amplitudes."""
+        values: dict[tuple, dict] = {key: {} for key in self.nodes}
+        weights = {}
+        for key, nodes in self.nodes.items():
+            per_mediator, _ = nodes.weights(theory, coeffs[key[0]])
+            weights[key] = next((w for w, entry in zip(per_mediator, coeffs[key[0]].light, strict=False) if entry), None)
+
+        def integrate(process, forms, kind, lep, members, mix):
+            q = np.concatenate([self.nodes[lep, b].q[part.panels] for _, b, _, part in members])
+            w = np.concatenate([self.nodes[lep, b].w[part.panels] for _, b, _, part in members])
+            light = None
+            if weights[lep, members[0][1]] is not None:
+                rows = [[take(x, part.panels) for x in weights[lep, b]] for _, b, _, part in members]
+                light = bw.Weights(*(jnp.concatenate(x) for x in zip(*rows, strict=True)))
+            args = (coeffs[lep], jnp.asarray(q * q), jnp.asarray(w), light, tables["n"], tables["n_bar"], mix)
+            return quadratic.point_integrals(process, forms, kind, *args)
+
+        for lep, binned, k, part, pieces in self._walk(tables, integrate):
+            rows = jnp.concatenate([take(g[:, panels], forms) for g, forms, panels in pieces])
+            binned_values = jnp.einsum("op,sp->os", rows, jnp.asarray(part.sums), precision="highest")[..., None]
+            values[lep, binned][k] = _named(part, binned_values, tables["scalars"][k], phase)
+        return values
 
     def evaluate(self, theory: Theory, tables):
-        if not isinstance(tables, Contracted):
-            tables = self.contract(theory, tables)
         coeffs = {lep: coefficients(theory, lep) for lep in self.leptons}
-        layouts = dict(tables.layouts)
-        for lep, c in coeffs.items():
-            if quadratic.layout(c) != layouts[lep]:
-                raise ValueError("tables were contracted for coefficients of another structure")
+        contracted = isinstance(tables, Contracted)
+        sizes = {x.shape[-1] for x in jax.tree.leaves(list(coeffs.values()))}
+        single = sizes <= {1} and all(sum(bool(x) for x in c.light) <= 1 for c in coeffs.values())
+        if not contracted and not single:
+            tables, contracted = self.contract(theory, tables), True
+        mixing_tables = tables.mixing if contracted else tables["mixing"]
         phase = None
-        if tables.mixing is not None:
-            qp = -mixing.q_over_p(*mixing_group.bs_matrix(theory, tables.mixing))
+        if mixing_tables is not None:
+            qp = -mixing.q_over_p(*mixing_group.bs_matrix(theory, mixing_tables))
             phase = qp / jnp.abs(qp)
-        values = {}
-        for (lep, binned), nodes in self.nodes.items():
-            t = tables.tables[f"{lep} {binned}"]
-            values[lep, binned] = nodes.evaluate(theory, coeffs[lep], layouts[lep], t, tables.scalars, phase)
+        if contracted:
+            scalars, layouts, values = tables.scalars, dict(tables.layouts), {}
+            for (lep, binned), nodes in self.nodes.items():
+                if quadratic.layout(coeffs[lep]) != layouts[lep]:
+                    raise ValueError("tables were contracted for coefficients of another structure")
+                t = tables.tables[f"{lep} {binned}"]
+                values[lep, binned] = nodes.evaluate(theory, coeffs[lep], layouts[lep], t, scalars, phase)
+        else:
+            scalars, values = tables["scalars"], self._at_point(theory, tables, coeffs, phase)
+        return self._observables(values, scalars)
+
+    def _observables(self, values, scalars):
+        """(n_requests, B) from the integrals."""
         parts = []
         for lep, binned, key, quantity in self.blocks:
-            parts.append(DECAYS[key].quantities[quantity].formula(values[lep, binned][key], tables.scalars[key]))
+            parts.append(DECAYS[key].quantities[quantity].formula(values[lep, binned][key], scalars[key]))
         b = max(p.shape[1] for p in parts)
         flat = jnp.concatenate([jnp.broadcast_to(p, (p.shape[0], b)) for p in parts])
         one, two = flat[self.first], flat[self.second]

@@ -337,10 +337,80 @@ def contract_nodes(
     return jnp.stack([zero if x is None else x for x in result])
 
 
+def point_integrals(
+    process: Process,
+    forms: Sequence[str],
+    kind: str,
+    c: Coefficients,
+    q2,
+    w,
+    weights: Weights | None,
+    n,
+    n_bar,
+    mixing: Mixing | None = None,
+):
+    r"""Panel integrals of the forms at one point, (O, P), without tables: for inputs that change with every point.
+
+    The same as :func:`contract` and :func:`evaluate` for coefficients with B = 1 and at most one light mediator, whose components
+    are added before products are formed.  q2, w (P, n); weights: (P, n, 1) each, of the mediator; kind: see :func:`contract`.
+    """
+    sums = _Sums(process, forms)
+    every = tuple(range(process.s.shape[0]))
+    light = next((x for x in c.light if x), {})
+    where = tuple(sorted({a for op in light if op in process.u for a in process.support.get(op, every)}))
+
+    def side(bar: bool, partner: Mixing | None = None):
+        norm, s = (n_bar, process.s_bar) if bar else (n, process.s)
+        turn = jnp.conj if bar else lambda z: z
+        for op, value in c.constants.items():
+            if op in process.u:
+                s = s + turn(value[0]) * process.u[op]
+        resonant = None
+        for op, poly in light.items():
+            if op in process.u:
+                term = turn(evaluate_polynomial(poly[:, 0], q2)) / norm * process.u[op]
+                resonant = term if resonant is None else resonant + term
+        support = where
+        if partner is not None:
+            sign = partner.n_ratio * jnp.asarray(partner.sign)[:, None, None]
+            s = sign * take(s, partner.partner)
+            support = tuple(a for a in every if partner.partner[a] in where)
+            resonant = None if resonant is None else sign * take(resonant, partner.partner)
+        return s, resonant, support
+
+    direct = side(False)
+    if kind in ("cos", "sin"):
+        tilde, i = side(True, mixing), 1.0 if kind == "cos" else 1.0j
+        pairs = [(i, tilde, direct), (np.conj(i), direct, tilde)]
+    elif kind in ("decay", "twice"):
+        pairs = [(2.0 if kind == "twice" else 1.0, direct, direct)]
+    else:
+        bar = side(True)
+        pairs = [(1.0, direct, direct), (1.0 if kind == "sum" else -1.0, bar, bar)]
+        if kind == "conjugate":
+            pairs = [(1.0, bar, bar)]
+    out: Any = 0.0
+    for factor, (s_l, l_l, in_l), (s_r, l_r, in_r) in pairs:
+        f = jnp.asarray(factor)
+        terms = [(_times(f, sums(s_l, every, s_r, every))[0], w)]
+        if l_l is not None and weights is not None:
+            re, im, sq = (x[..., 0] for x in weights)
+            for g, sign in (
+                (_times(f, sums(l_l, in_l, s_r, every)), -1.0),
+                (_times(f, sums(s_l, every, l_r, in_r)), 1.0),
+            ):
+                terms += [(g[0], re), (g[1], sign * im)]
+            terms.append((_times(f, sums(l_l, in_l, l_r, in_r))[0], sq))
+        for value, weight in terms:
+            if value is not None:
+                out = out + jnp.sum(value * weight, axis=-1)
+    return jnp.broadcast_to(out, (len(forms), q2.shape[0]))
+
+
 def to_table(g, lay, w, sums) -> Table:
     """Kernels (rows, O, P, n) of :func:`contract_nodes` -> :class:`Table`; w (P, n) weights over dq, sums (S, P)."""
     n_c = 1 + len(_constant_rows(lay))
-    binned = jnp.einsum("ropn,pn,sp->osr", g[:n_c], w, sums, precision="highest")
+    binned = jnp.einsum("rop,sp->osr", jnp.sum(g[:n_c] * w, axis=-1), sums, precision="highest")
     _, o, p, nodes = g.shape
     light = jnp.transpose(g[n_c:], (2, 1, 0, 3)).reshape(p, o, (g.shape[0] - n_c) * nodes)
     return Table(binned[..., 0], binned[..., 1:], light)
