@@ -189,7 +189,7 @@ def _predict(args) -> None:
     names = args.observable or []
     if not names:
         raise InputError("no --observable given (allowed: one or more; see 'fipjax observables')")
-    pred = predict(args.model, params, names, data=args.data, constraints=args.constraints)
+    pred = predict(args.model, params, names, data=args.data, constraints=args.constraints, conventions=args.conventions)
     if args.json:
         _print_json(
             {
@@ -360,6 +360,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--observable", action="append", metavar="NAME", help="flavio name with bin; may be repeated")
     p.add_argument("--data", default="latest", metavar="VINTAGE", help="2021, datta2022 or latest: fixes the SM a_mu")
     p.add_argument("--constraints", default="all", help="all, none or one name")
+    p.add_argument("--conventions", default="default", help="default, or flavio for that program's simplifications")
     p.add_argument("--json", action="store_true", help="print JSON")
 
     def positive(text: str) -> int:

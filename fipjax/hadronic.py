@@ -209,7 +209,8 @@ def derive(par: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run_f_perp(a4, m_b_pole):
-    """f_perp(4.8 GeV)/f_perp(2 GeV) at leading order: (alpha_s(mu)/alpha_s(mu_0))^(C_F/beta_0), four flavours up to the b pole mass,
+    """f_perp(4.8 GeV)/f_perp(2 GeV) at leading order: (alpha_s(mu)/alpha_s(mu_0))^(C_F/beta_0), four flavours up to the b pole
+    mass,
     which is 4.8 GeV (arXiv:hep-ph/9805422)."""
     a_2 = qcd.run(a4, m_b_pole, 2.0, 4)[0]
     return (a4 / a_2) ** ((4.0 / 3.0) / (11.0 - 2.0 / 3.0 * 4))
@@ -227,7 +228,8 @@ _REAL = ("alpha_s", "alpha_e", "m_b", "m_s", "m_b_pole", "m_c_pole", "s0")
 
 @dataclass(frozen=True)
 class Effective:
-    """c7 and c9 as functions of q^2, complex: c_i = t_i + eps_u u_i (``c7``, ``c9``) and the CP conjugates (``c7_bar``, ``c9_bar``)."""
+    """c7 and c9 as functions of q^2, complex: c_i = t_i + eps_u u_i (``c7``, ``c9``) and the CP conjugates (``c7_bar``,
+    ``c9_bar``)."""
 
     c7: Any
     c7_bar: Any
@@ -237,6 +239,10 @@ class Effective:
     def take(self, index) -> Effective:
         """The functions on a subset of the panels (first axis, static index)."""
         return Effective(*(take(x, index) for x in (self.c7, self.c7_bar, self.c9, self.c9_bar)))
+
+    def part(self, start: int, stop: int, shape: tuple[int, ...]) -> Effective:
+        """Entries start to stop of flat arrays, in a shape."""
+        return Effective(*(x[start:stop].reshape(shape) for x in (self.c7, self.c7_bar, self.c9, self.c9_bar)))
 
     @staticmethod
     def join(parts: Iterable[Effective]) -> Effective:

@@ -30,7 +30,8 @@ from fipjax.theory import Theory
 # more to be full.
 _BLOCK = {"cpu": 256, "gpu": 65536}
 UNCERTAINTIES = ("fixed", "nuisance", "none")
-# Inputs whose variation by one standard deviation moves no prediction by more than this share of its experimental error stay at their
+# Inputs whose variation by one standard deviation moves no prediction by more than this share of its experimental error stay at
+# their
 # central values when nuisances are sampled
 NEGLIGIBLE = 1e-3
 # Points evaluated together when every point has hadronic inputs of its own
@@ -58,6 +59,12 @@ def build_theory(model: Model, params: Mapping[str, Any]) -> Theory:
 def block_size() -> int:
     """Points per block on the default device."""
     return _BLOCK.get(jax.default_backend(), _BLOCK["gpu"])
+
+
+def compile_once(function, *args):
+    """Compiled function for work that is done once: not worth the compiler's full effort."""
+    options: Any = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
+    return jax.jit(function).lower(*args).compile(compiler_options=options)
 
 
 def in_blocks(function, x: Mapping[str, Any], block: int):
@@ -175,6 +182,12 @@ class Likelihood:
         covariance_at: Mapping[str, float] | None = None,
         conventions: str = "default",
     ):
+        self._arguments: dict[str, Any] = {
+            "model": model, "data": data, "constraints": constraints, "use": use, "drop": drop, "region": region, "priors": priors,
+            "fixed": fixed, "uncertainties": uncertainties, "charmonium": charmonium, "draws": draws, "seed": seed, "inputs":
+            inputs,
+            "measurements": measurements, "covariance_at": covariance_at, "conventions": conventions,
+        }  # fmt: skip
         self.model = get_model(model)
         self.vintage = data
         if uncertainties not in UNCERTAINTIES:
@@ -202,10 +215,7 @@ class Likelihood:
                 tables = self.predictor.tables(par)
                 return self.predictor.contract(self._structure, tables), self.predictor(Theory(), tables)[:, 0]
 
-            make = jax.jit(prepare)
-            # run once: not worth the compiler's full effort
-            options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
-            self._tables, sm = jax.block_until_ready(make.lower(self._par).compile(compiler_options=options)(self._par))
+            self._tables, sm = jax.block_until_ready(compile_once(prepare, self._par)(self._par))
             self._sm = np.asarray(sm)
         a_mu = {"a_mu SM": _data.a_mu_sm(data)}
         self.theory_covariance = np.zeros((len(self.dataset.value),) * 2)
@@ -316,6 +326,10 @@ class Likelihood:
         jac = jax.jit(lambda d: jax.lax.map(one, d, batch_size=4))(jnp.asarray(directions))
         d = self.dataset
         return np.max(np.abs(np.asarray(jac)) / np.sqrt(np.diag(d.covariance))[None], axis=1)
+
+    def with_uncertainties(self, uncertainties: str) -> Likelihood:
+        """The same likelihood with another treatment of theory uncertainties."""
+        return Likelihood(**{**self._arguments, "uncertainties": uncertainties})
 
     def physical(self, x: Mapping[str, Any]) -> dict[str, Any]:
         """The same point (or draws) with every standardised nuisance z(INPUT) replaced by the value of INPUT.

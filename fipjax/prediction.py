@@ -14,7 +14,7 @@ from fipjax import constraints as _constraints
 from fipjax.data import a_mu_sm
 from fipjax.errors import InputError
 from fipjax.hadronic import Inputs
-from fipjax.likelihood import block_size, build_theory, in_blocks, inputs_for
+from fipjax.likelihood import block_size, build_theory, compile_once, in_blocks, inputs_for
 from fipjax.models import Model, get_model
 from fipjax.observables import Predictor
 from fipjax.progress import Busy
@@ -70,18 +70,27 @@ def check_parameters(model: Model, params: Mapping[str, Any]) -> tuple[dict[str,
 class _Evaluator:
     """Compiled prediction of a fixed list of observables; shared between calls."""
 
-    def __init__(self, observables: tuple[str, ...], vintage: str, inputs: Inputs | None):
-        self.predictor = Predictor(observables)
+    def __init__(self, observables: tuple[str, ...], vintage: str, inputs: Inputs | None, conventions: str):
+        self.predictor = Predictor(observables, conventions)
         par = inputs_for(vintage, inputs)
+
+        def prepare(p):
+            tables = self.predictor.tables(p)
+            return tables, self.predictor(Theory(), tables)[:, 0]
+
         with Busy("compiling the hadronic tables (kept in the cache)"):
-            self.tables = jax.block_until_ready(jax.jit(self.predictor.tables)(par))
-        self.sm = np.asarray(jax.jit(lambda t: self.predictor(Theory(), t))(self.tables))[:, 0]
+            self.tables, sm = jax.block_until_ready(compile_once(prepare, par)(par))
+        self.sm = np.asarray(sm)
         self._run: dict[tuple, Any] = {}
 
     def __call__(self, model: Model, params: dict[str, np.ndarray], which: tuple) -> tuple[np.ndarray, dict]:
         key = (id(model), which, tuple((n, a.dtype.str) for n, a in params.items()))
 
         def run(x, tables):
+            if x and next(iter(x.values())).shape[0] > 1:
+                # many points: bring the tables into the form for theories of this structure once
+                tables = self.predictor.contract(build_theory(model, {k: v[:1] for k, v in x.items()}), tables)
+
             def block(y):
                 theory = build_theory(model, y)
                 b = next(iter(y.values())).shape[0] if y else 1
@@ -100,8 +109,8 @@ class _Evaluator:
 
 
 @lru_cache(maxsize=32)
-def _evaluator(observables: tuple[str, ...], vintage: str) -> _Evaluator:
-    return _Evaluator(observables, vintage, None)
+def _evaluator(observables: tuple[str, ...], vintage: str, conventions: str) -> _Evaluator:
+    return _Evaluator(observables, vintage, None, conventions)
 
 
 def predict(
@@ -112,12 +121,14 @@ def predict(
     data: str = "latest",
     constraints: str | Sequence[str] | None = None,
     inputs: Inputs | None = None,
+    conventions: str = "default",
 ) -> Prediction:
     """Observables of a model at one or many parameter points.
 
     model: name or Model.  params: name -> number or array (they broadcast); complex where the model allows it.
     observables: flavio names with bins, e.g. ``["<dBR/dq2>(B+->Kmumu)[1.1,6.0]"]``.  data: vintage, which fixes the
     Standard-Model a_mu.  constraints: also evaluate these bounds ("all", "none" or names).  inputs: other input values.
+    conventions: "default", or "flavio" for that program's simplifications (docs/bsll.md).
 
     Returns a :class:`Prediction` keyed by the names as given; values in powers of GeV.
     Raises InputError for unknown names, values out of range, bins that are reversed or outside the physical region.
@@ -127,7 +138,7 @@ def predict(
     flat, shape = check_parameters(m, params)
     a_mu_sm(data)  # refuses an unknown vintage before anything is compiled
     which = tuple(_constraints.choose(constraints))
-    ev = _evaluator(tuple(names), data) if inputs is None else _Evaluator(tuple(names), data, inputs)
+    ev = _evaluator(tuple(names), data, conventions) if inputs is None else _Evaluator(tuple(names), data, inputs, conventions)
     values, ratios = ev(m, flat, which)
     out = Prediction()
     out.sm, out.units, out.constraints = {}, {}, {}

@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "measurements": _LIST,
         "constraints": "a text or a list of texts",
         "uncertainties": _TEXT,
+        "conventions": _TEXT,
         "charmonium": _BOOL,
         "draws": _INT,
         "seed": _INT,

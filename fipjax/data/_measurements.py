@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fipjax.errors import InputError, unknown
+from fipjax.errors import InputError, MissingDependency, did_you_mean, unknown
 
 VINTAGES = ("2021", "datta2022", "latest")
 
@@ -148,16 +148,134 @@ def parse_set(raw: dict, path: str) -> MeasurementSet:
     )
 
 
+_TEXTS = ("experiment", "arxiv", "inspire", "kind", "grade", "note", "source_of_digits", "superseded_by")
+_KEYS = ("id", *_TEXTS, "year", "vintages", "correlation", "measurement")
+_MEASUREMENT_KEYS = ("observable", "value", "errors", "error_labels", "combines", "note")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _known_keys(where: str, table: dict, allowed: Sequence[str]) -> None:
+    for key, value in table.items():
+        if key not in allowed:
+            guess = did_you_mean(str(key), allowed)
+            raise InputError(f"{where}: unknown field {key} = {_shown(value)}{guess} (allowed: {', '.join(allowed)})")
+
+
+def _check_user(raw: Any, where: str) -> None:
+    """InputError with file, field and value unless ``raw`` is a complete set that fipjax can predict."""
+    if not isinstance(raw, dict):
+        raise InputError(f"{where}: content {_shown(raw)} (allowed: the fields id, measurement, ...)")
+    _known_keys(where, raw, _KEYS)
+    for key in ("id", *_TEXTS):
+        # 2401.07090 without quotes is a number that lost its last digit
+        if key in raw and not isinstance(raw[key], str):
+            raise InputError(f"{where}: {key} = {_shown(raw[key])} (allowed: a text, in quotes)")
+    if any(raw.get("id") == s.id for s in list_sets()):
+        raise InputError(f"{where}: id = {raw['id']!r} (allowed: a name that no shipped set has)")
+    if raw.get("kind", "measurement") != "measurement":
+        raise InputError(f"{where}: kind = {raw['kind']!r} (allowed: 'measurement')")
+    if isinstance(raw.get("year", 0), bool) or not isinstance(raw.get("year", 0), int):
+        raise InputError(f"{where}: year = {_shown(raw['year'])} (allowed: an integer)")
+    vintages = raw.get("vintages", [])
+    if not isinstance(vintages, list) or any(v not in VINTAGES for v in vintages):
+        raise InputError(f"{where}: vintages = {_shown(vintages)} (allowed: a list of texts out of {', '.join(VINTAGES)})")
+    entries = raw.get("measurement")
+    if not isinstance(entries, list) or not entries or not all(isinstance(m, dict) for m in entries):
+        raise InputError(f"{where}: measurement = {_shown(entries)} (allowed: a list of tables with observable, value, errors)")
+    for i, m in enumerate(entries):
+        _check_user_entry(m, f"{where}: measurement {i + 1}")
+    if "correlation" in raw:
+        _check_correlation(raw["correlation"], len(entries), where)
+
+
+def _check_user_entry(m: dict, here: str) -> None:
+    from fipjax.observables import parse  # the observables read data of this package
+
+    _known_keys(here, m, _MEASUREMENT_KEYS)
+    if isinstance(m.get("observable"), str):
+        try:
+            parse(m["observable"])
+        except InputError as err:
+            raise InputError(f"{here}: {err}") from None
+    if "combines" in m and not isinstance(m["combines"], bool):
+        raise InputError(f"{here}: combines = {_shown(m['combines'])} (allowed: true or false)")
+    labels, errors = m.get("error_labels"), m.get("errors")
+    if labels is not None and isinstance(errors, list):
+        if not isinstance(labels, list) or len(labels) != len(errors) or not all(isinstance(l, str) for l in labels):
+            raise InputError(f"{here}: error_labels = {_shown(labels)} (allowed: a list of {len(errors)} texts, one per error)")
+
+
+def _check_correlation(rows: Any, n: int, where: str) -> None:
+    if not isinstance(rows, list) or len(rows) != n:
+        raise InputError(f"{where}: correlation = {_shown(rows)} (allowed: {n} x {n} numbers, the measurements in their order)")
+    for i, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != n:
+            raise InputError(f"{where}: correlation, row {i + 1} = {_shown(row)} (allowed: {n} numbers)")
+        for j, x in enumerate(row):
+            r = _number(where, f"correlation, row {i + 1}, column {j + 1}", x)
+            if (i == j and r != 1.0) or abs(r) > 1.0:
+                allowed = "1, correlations and not covariances" if i == j else "-1 to 1"
+                raise InputError(f"{where}: correlation, row {i + 1}, column {j + 1} = {x!r} (allowed: {allowed})")
+            if j < i and abs(r - rows[j][i]) > 1e-6:
+                pair = f"row {j + 1}, column {i + 1} = {rows[j][i]!r}, row {i + 1}, column {j + 1} = {x!r}"
+                raise InputError(f"{where}: correlation, {pair} (allowed: equal)")
+    lowest = np.linalg.eigvalsh(np.array(rows, dtype=float)).min()
+    if lowest < -1e-6:
+        raise InputError(f"{where}: correlation has the eigenvalue {lowest:.3g} (allowed: none below 0)")
+
+
+@lru_cache(maxsize=1)
+def _yaml_loader(yaml: Any) -> Any:
+    """Safe loader that reads 4e-10 as a number and refuses a field that appears twice, as TOML does."""
+    base: Any = yaml.SafeLoader
+
+    class Loader(base):
+        def construct_mapping(self, node, deep=False):
+            names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
+            if twice is not None:
+                raise yaml.constructor.ConstructorError(None, None, f"field {twice!r} twice", node.start_mark)
+            return super().construct_mapping(node, deep)
+
+    # YAML 1.1 wants a point in the mantissa and a sign in the exponent
+    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
+    return Loader
+
+
+def _read_yaml(text: str, path: str | Path) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise MissingDependency(f'measurement file {str(path)!r} needs PyYAML (pip install "fipjax[yaml]")') from None
+    try:
+        return yaml.load(text, Loader=_yaml_loader(yaml))
+    except (yaml.YAMLError, ValueError) as err:
+        raise InputError(f"measurement file {str(path)!r} is not valid YAML: {err}") from None
+
+
 def load_set(path: str | Path) -> MeasurementSet:
-    """Read one TOML file (a user's own measurement, for instance)."""
+    """Read a user's own measurements: a TOML file, or a YAML file (.yaml, .yml) with the same fields.
+
+    InputError names the file, the field and the value: an unknown field, an observable that fipjax does not predict, a
+    correlation matrix that is none.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
         raise InputError(f"cannot read measurement file {str(path)!r}: {err}") from None
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
-        raise InputError(f"measurement file {str(path)!r} is not valid TOML: {err}") from None
+    if Path(path).suffix.lower() in (".yaml", ".yml"):
+        raw = _read_yaml(text, path)
+    else:
+        try:
+            raw = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as err:
+            raise InputError(f"measurement file {str(path)!r} is not valid TOML: {err}") from None
+    _check_user(raw, Path(path).name)
     return parse_set(raw, str(path))
 
 

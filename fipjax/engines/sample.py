@@ -488,6 +488,23 @@ def _starting_points(engine: Engine, chains: int, seed: int, progress: bool, ene
     return spread, listed
 
 
+def _start_with_nuisances(like, target: Target, chains: int, seed: int, progress: bool):
+    """Starting points for model and nuisances: modes of the likelihood with a fixed theory covariance, nuisances near 0."""
+    simple = like.with_uncertainties("fixed")
+    quick = Target(simple)
+    engine = Engine(quick, "gaussian")
+    prior = jax.jit(quick.log_prior_real)
+
+    def energy(u: np.ndarray) -> np.ndarray:
+        value = -engine(u)["log_prob"] - np.asarray(prior(jnp.asarray(u)))
+        return np.where(np.isfinite(value), value, np.inf)
+
+    u, modes = _starting_points(engine, chains, seed, progress, energy)
+    rng = np.random.default_rng([seed, 5])
+    # the model's parameters come first in the names of both likelihoods
+    return np.concatenate([u, 0.5 * rng.normal(size=(chains, target.n - quick.n))], axis=1), modes
+
+
 def _given_points(target: Target, init, chains: int, seed: int, energy: Callable) -> np.ndarray:
     """Starting points (chains, n) from what the user gave: "prior", a FitResult, a dict, or a list of dicts."""
     rng = np.random.default_rng([seed, 3])
@@ -561,10 +578,17 @@ def _potential(target: Target):
 class _Run:
     """One compiled NUTS program that advances one chain, or all chains in one vectorised call."""
 
-    def __init__(self, potential, warmup: int, vectorized: bool, options: dict):
+    def __init__(self, potential, warmup: int, vectorized: bool, options: dict, n_model: int | None = None):
         from numpyro.infer import NUTS
         from numpyro.infer.util import ParamInfo
 
+        # nuisances, standardised and nearly uncorrelated with everything, get a diagonal mass matrix: a dense one of hundreds of
+        # dimensions would need a much longer warm-up
+        self.n_model = n_model
+        if n_model is not None:
+            of_vector = potential
+            potential = lambda parts: of_vector(jnp.concatenate([parts["model"], parts["nuisance"]]))  # noqa: E731
+            options = {**options, "dense_mass": [("model",)] if options["dense_mass"] else False}
         self.kernel = NUTS(potential_fn=potential, **options)
         self.warmup = warmup
         self.vectorized = vectorized
@@ -573,12 +597,16 @@ class _Run:
         self._block = jax.jit(self._advance, donate_argnums=1)
 
     def start(self, key, u, potential, grad):
-        return self._init(key, jnp.asarray(u), jnp.asarray(potential), jnp.asarray(grad))
+        return self._init(key, self._parts(jnp.asarray(u)), jnp.asarray(potential), self._parts(jnp.asarray(grad)))
 
-    @staticmethod
-    def _kept(state) -> dict:
+    def _parts(self, u):
+        n = self.n_model
+        return u if n is None else {"model": u[..., :n], "nuisance": u[..., n:]}
+
+    def _kept(self, state) -> dict:
+        z = state.z
         return {
-            "u": state.z,
+            "u": z if self.n_model is None else jnp.concatenate([z["model"], z["nuisance"]], axis=-1),
             "potential": state.potential_energy,
             "diverging": state.diverging,
             "energy": state.energy,
@@ -659,7 +687,9 @@ def sample(
         return potential_at(u)[0]
 
     modes: list[dict] = []
-    if init is None:
+    if init is None and getattr(like, "nuisances", None):
+        u0, modes = _start_with_nuisances(like, target, chains, seed, progress)
+    elif init is None:
         u0, modes = _starting_points(engine, chains, seed, progress, energy)
     else:
         u0 = _given_points(target, init, chains, seed, energy)
@@ -694,7 +724,8 @@ def _drive(target: Target, start: tuple, warmup: int, steps: int, method: str, o
     """
     chains = len(start[0])
     vectorized = method == "vectorized"
-    run = _Run(_potential(target), warmup, vectorized, options)
+    n_model = len(target.names) - len(getattr(target.like, "nuisances", ()))
+    run = _Run(_potential(target), warmup, vectorized, options, None if n_model == len(target.names) else n_model)
     keys = jax.random.split(jax.random.PRNGKey(seed), chains)
     states = [run.start(keys, *start)] if vectorized else [run.start(*c) for c in zip(keys, *start, strict=True)]
     blocks: list[dict] = []
@@ -746,6 +777,15 @@ def _drive(target: Target, start: tuple, warmup: int, steps: int, method: str, o
     return blocks, done >= total
 
 
+def _describe(like, samples) -> dict[str, dict]:
+    about = describe_parameters(like)
+    for z, name in getattr(like, "nuisances", {}).items():
+        info = like.inputs.info.get(name, {})
+        about.pop(z, None)
+        about[name] = {k: info.get(k, "") for k in ("latex", "unit")} | {"description": f"input, {info.get('source', '')}"}
+    return {k: v for k, v in about.items() if k in samples}
+
+
 def _collect(target: Target, kept: dict, n: int, thin: int, settings, modes, complete, seconds) -> Posterior:
     """Posterior of every ``thin``-th step; ``kept``: name -> (chains, steps, ...)."""
     use = slice(thin - 1, n * thin, thin)
@@ -755,16 +795,20 @@ def _collect(target: Target, kept: dict, n: int, thin: int, settings, modes, com
     stats = {k: np.asarray(kept[k][:, use]) for k in STATS}
     stats["diverging"] = kept["diverging"][:, : n * thin].reshape(len(u), n, thin).any(axis=2)
     like = target.like
+    samples = {k: np.ascontiguousarray(x[..., i]) for i, k in enumerate(target.names)}
+    if getattr(like, "nuisances", None):
+        # inputs themselves instead of their standardised combinations
+        samples = {k: np.asarray(v) for k, v in like.physical(samples).items()}
     return Posterior(
-        names=target.names,
-        samples={k: np.ascontiguousarray(x[..., i]) for i, k in enumerate(target.names)},
+        names=tuple(samples),
+        samples=samples,
         # the potential holds the likelihood already: no second evaluation
         log_prob=-kept["potential"][:, use] - np.asarray(prior(jnp.asarray(u))),
         stats=stats,
         ebfmi=ebfmi(kept["energy"]),
         settings=settings,
         fingerprint=plain(like.fingerprint()) if hasattr(like, "fingerprint") else {},
-        parameters=describe_parameters(like),
+        parameters=_describe(like, samples),
         modes=modes,
         complete=complete,
         seconds=seconds,

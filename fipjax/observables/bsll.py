@@ -212,12 +212,12 @@ jax.tree_util.register_dataclass(Contracted, data_fields=["tables", "scalars", "
 
 
 @lru_cache(maxsize=16)
-def _frozen_spectator(decay: str, q2: tuple[float, ...]):
+def _frozen_spectator(decays: tuple[str, ...], q2: tuple[float, ...]):
     """:func:`spectator_amplitudes` at the central values of the default inputs, as host arrays."""
     par = default_inputs().central()
     with jax.ensure_compile_time_eval():
-        out = jax.jit(lambda x, p: spectator_amplitudes(x, p, derive(p), decay))(np.array(q2), par)
-        return tuple(np.asarray(x) for x in out)
+        out = jax.jit(lambda x, p: spectator_amplitudes(x, p, derive(p), decays))(np.array(q2), par)
+        return {k: tuple(np.asarray(x) for x in v) for k, v in out.items()}
 
 
 def _slice(p: quadratic.Process, a: int, b: int) -> quadratic.Process:
@@ -295,16 +295,28 @@ class BsllGroup:
     def tables(self, par: Mapping[str, Any], sm: Mapping[str, Any]):
         out: dict[str, Any] = {"n": sm["n"], "n_bar": sm["n_bar"], "processes": [], "scalars": {}, "mixing": None}
         spectator = self.spectator(par, sm)
-        scales = {DECAYS[k].mu for k in self.decays}
-        effective = {
-            (key, mu): effective_coefficients(jnp.asarray(nodes.q) ** 2, par, sm, mu)
-            for key, nodes in self.nodes.items()
-            for mu in scales
-        }
+        # charm functions on the panels that the decays of each scale use, all leptons and points at once
+        effective: dict[tuple, Any] = {}
+        position: dict[tuple, np.ndarray] = {}
+        for mu in sorted({DECAYS[k].mu for k in self.decays}):
+            used, pieces = {}, []
+            for key, nodes in self.nodes.items():
+                own = [part.panels for part in nodes.parts.values() if part.decay.mu == mu]
+                if own:
+                    used[key] = np.unique(np.concatenate(own))
+                    pieces.append(nodes.q[used[key]])
+            flat = np.concatenate([x.ravel() for x in pieces])
+            everything = effective_coefficients(jnp.asarray(flat) ** 2, par, sm, mu)
+            start = 0
+            for (key, index), x in zip(used.items(), pieces, strict=True):
+                effective[key, mu] = everything.part(start, start + x.size, x.shape)
+                position[key, mu] = np.searchsorted(index, np.arange(len(self.nodes[key].q)))
+                start += x.size
         for (build, _), members in self.families().items():
             q = np.concatenate([self.nodes[lep, b].q[part.panels] for lep, b, _, part in members])
             stretches = [Stretch(DECAYS[k], lep, len(part.panels)) for lep, _, k, part in members]
-            eff = [effective[(lep, b), DECAYS[k].mu].take(part.panels) for lep, b, k, part in members]
+            mu = members[0][3].decay.mu
+            eff = [effective[(lep, b), mu].take(position[(lep, b), mu][part.panels]) for lep, b, _, part in members]
             extra = None
             if members[0][2] in spectator:
                 pieces = [[take(x, part.panels) for x in spectator[k][lep, b]] for lep, b, k, part in members]
@@ -319,29 +331,31 @@ class BsllGroup:
         return out
 
     def spectator(self, par, sm):
-        """decay -> (lepton, binned) -> amplitudes of QCD factorisation on the nodes; one evaluation for all nodes of a decay."""
-        out = {}
-        for k in self.decays:
-            if k not in SPECTATORS:
-                continue
-            q = {key: nodes.q for key, nodes in self.nodes.items() if k in nodes.parts}
-            q2 = np.concatenate([x.ravel() for x in q.values()]) ** 2
-            if self.conventions == "flavio":  # a table at the central values: not varied with the inputs
-                amp: Any = _frozen_spectator(k, tuple(q2))
-            else:
-                amp = spectator_amplitudes(jnp.asarray(q2), par, sm, k)
-            ends = np.cumsum([0, *(x.size for x in q.values())])
-            out[k] = {
-                key: tuple(a[i:j].reshape(x.shape) for a in amp)
+        """decay -> (lepton, binned) -> amplitudes of QCD factorisation on the nodes; one evaluation for all nodes and decays."""
+        decays = [k for k in self.decays if k in SPECTATORS]
+        q = {key: nodes.q for key, nodes in self.nodes.items() if any(k in nodes.parts for k in decays)}
+        if not q:
+            return {}
+        q2 = np.concatenate([x.ravel() for x in q.values()]) ** 2
+        if self.conventions == "flavio":  # a table at the central values: not varied with the inputs
+            amp: Any = _frozen_spectator(tuple(decays), tuple(q2))
+        else:
+            amp = spectator_amplitudes(jnp.asarray(q2), par, sm, decays)
+        ends = np.cumsum([0, *(x.size for x in q.values())])
+        return {
+            k: {
+                key: tuple(a[i:j].reshape(x.shape) for a in amp[k])
                 for (key, x), i, j in zip(q.items(), ends[:-1], ends[1:], strict=True)
             }
-        return out
+            for k in decays
+        }
 
     def _walk(self, tables, integrate):
         """Apply ``integrate(process, forms, kind, lepton, stretches, mixing)`` -> (..., O, P, ...) to all members of all families.
 
         Decays of one family and lepton are done together; yields (lepton, binned, decay, part, pieces), where pieces are triples
-        (array, positions of the forms in it, panels in it) in the order of the part's needs, then "cos" and "sin" of a decay with mixing.
+        (array, positions of the forms in it, panels in it) in the order of the part's needs, then "cos" and "sin" of a decay with
+        mixing.
         """
         for process, members in zip(tables["processes"], self.families().values(), strict=True):
             ends = np.cumsum([0, *(len(m[3].panels) for m in members)])
@@ -384,13 +398,15 @@ class BsllGroup:
         for lep, binned, k, _, pieces in self._walk(tables, integrate):
             rows = [take(g[:, :, panels], forms, axis=1) for g, forms, panels in pieces]
             kernels[lep, binned][k] = jnp.concatenate(rows, axis=1)
-        done = {f"{lep} {binned}": nodes.contract(kernels[lep, binned], layouts[lep]) for (lep, binned), nodes in self.nodes.items()}
+        done = {
+            f"{lep} {binned}": nodes.contract(kernels[lep, binned], layouts[lep]) for (lep, binned), nodes in self.nodes.items()
+        }
         return Contracted(done, tables["scalars"], tables["mixing"], tuple(layouts.items()))
 
     def _at_point(self, theory: Theory, tables, coeffs, phase):
         """Values of :meth:`_Nodes.evaluate` at one point, straight from the amplitudes."""
         values: dict[tuple, dict] = {key: {} for key in self.nodes}
-        weights = {}
+        weights: dict[tuple, Any] = {}
         for key, nodes in self.nodes.items():
             per_mediator, _ = nodes.weights(theory, coeffs[key[0]])
             weights[key] = next((w for w, entry in zip(per_mediator, coeffs[key[0]].light, strict=False) if entry), None)

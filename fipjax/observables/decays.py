@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from fipjax.hadronic import MU_B, MU_XS, Effective, default_inputs
@@ -48,8 +49,10 @@ class Stretch:
     count: int
 
 
-# (q, stretches, par, sm, effective, forms, conventions, spectator) -> Process.  q (P, n): nodes of all stretches, one after the other;
-# effective: c7, c9 there; spectator: amplitudes of QCD factorisation there, or None.  One call for a whole family: little to compile.
+# (q, stretches, par, sm, effective, forms, conventions, spectator) -> Process.  q (P, n): nodes of all stretches, one after the
+# other;
+# effective: c7, c9 there; spectator: amplitudes of QCD factorisation there, or None.  One call for a whole family: little to
+# compile.
 Builder = Callable[..., Process]
 
 
@@ -100,6 +103,11 @@ DECAYS: dict[str, Decay] = {}
 def complex_input(par, name):
     """Complex input from its '... Re' and '... Im' parts."""
     return par[f"{name} Re"] + 1j * par[f"{name} Im"]
+
+
+def _lifetime(name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]:
+    """Scalars of a decay whose formulas need nothing but the parent's lifetime."""
+    return lambda par, sm: {"tau": par[name]}
 
 
 def _ratio(numerator, factor=1.0):
@@ -155,7 +163,7 @@ for _key, _parent, _daughter, _label, _tau, _tex in (
 ):
     DECAYS[_key] = Decay(
         _key, _parent, _daughter, _tex, "arXiv:1506.03970, arXiv:0709.4174", _QUANTITIES_K, build_k,
-        lambda par, sm, tau=_tau: {"tau": par[tau]}, poles=(5.415, 5.630), label=_label,
+        _lifetime(_tau), poles=(5.415, 5.630), label=_label,
     )  # fmt: skip
 
 
@@ -169,7 +177,8 @@ _MASSES_V = {"B->K*": ("m_B0", "m_K*0"), "Bs->phi": ("m_Bs", "m_phi")}
 
 
 def form_factors_v(q2, par, families: Sequence[str], spread=lambda values: values[0]) -> bvll.FormFactors:
-    """Form factors of 'B->K*' and 'Bs->phi' (masses of the neutral mode in z); spread: one value per family -> values on the nodes."""
+    """Form factors of 'B->K*' and 'Bs->phi' (masses of the neutral mode in z); spread: one value per family -> values on the
+    nodes."""
     a = {k: spread([par[f"{f} BSZ {k}"] for f in families]) for k in _FF_V}
     m_b, m_v = (spread([par[_MASSES_V[f][i]] for f in families]) for i in (0, 1))
     return bvll.FormFactors(*b_to_v(q2, a, m_b, m_v))
@@ -214,6 +223,10 @@ _RATE: tuple[tuple[str, str], ...] = (("rate", _S),)
 _LHCB = {"1s": 1, "1c": 1, "2s": 1, "2c": 1, "3": 1, "4": -1, "5": 1, "6s": -1, "6c": -1, "7": -1, "8": 1, "9": -1}
 
 
+def _over_transverse(form, factor):
+    return lambda v, c: factor * v[form, _S] / v["J2s", _S]
+
+
 def _prime(form, factor):
     def formula(v, c):
         return factor * v[form, _S] / jnp.sqrt(-v["J2s", _S] * v["J2c", _S])
@@ -253,7 +266,7 @@ def _quantities_v() -> dict[str, Quantity]:
     for name, form, factor in (("P1", "J3", 0.5), ("P2", "J6s", -0.125), ("P3", "J9", 0.25)):
         out[name] = Quantity(
             ((form, _S), norm[0]),
-            lambda v, c, form=form, factor=factor: factor * v[form, _S] / v["J2s", _S],
+            _over_transverse(form, factor),
             f"P_{name[1]}",
             text,
         )
@@ -276,7 +289,7 @@ for _key, _parent, _daughter, _label, _tau, _tex in (
 ):
     DECAYS[_key] = Decay(
         _key, _parent, _daughter, _tex, "arXiv:1506.03970, arXiv:0811.1214", QUANTITIES_V,
-        build_v, lambda par, sm, tau=_tau: {"tau": par[tau]}, poles=(5.367, 5.415, 5.83), label=_label, form_factors="B->K*",
+        build_v, _lifetime(_tau), poles=(5.367, 5.415, 5.83), label=_label, form_factors="B->K*",
     )  # fmt: skip
 
 DECAYS["Bs->phi"] = Decay(
@@ -293,28 +306,39 @@ DECAYS["Bs->phi"] = Decay(
 SPECTATORS = {"B0->K*": "B0->K*0", "B+->K*": "B+->K*+", "Bs->phi": "Bs->phi"}
 
 
-def spectator_amplitudes(q2, par, sm, decay: str):
-    """(h_-, h_0) of hard spectator scattering and weak annihilation and their CP conjugates, complex, shape of q2, in units of N.
+def spectator_amplitudes(q2, par, sm, decays: Sequence[str]):
+    """decay -> (h_-, h_0) of hard spectator scattering and weak annihilation and their CP conjugates: complex, shape of q2, units
+    of N.
 
     Zero above 8.9 GeV^2 (:data:`QCDF_Q2`).  Leading order in 1/m_b except annihilation in T_perp; trusted up to about 6 GeV^2.
     """
-    label = SPECTATORS[decay]
-    meson, vector = label.split("->")
-    m_b, m_v = par["m_" + meson], par["m_" + vector]
-    # tensor decay constants are given at 2 GeV: leading-order running, flavours 4 below and 5 above m_b (gamma_T = 8/3)
-    f_perp = par["f_perp_" + vector] * sm["run_f_perp"]
-    mode = qcdf.Mode(
-        m_b, m_v, par["f_" + meson], par["f_" + vector], f_perp, par["a1_para_" + vector], par["a2_para_" + vector],
-        par["a1_perp_" + vector], par["a2_perp_" + vector], qcdf.omega_0(m_b, sm["m_b_pole"]) / jnp.maximum(par["1/lambda_B scale"], 0.1),
-        *qcdf.SPECTATOR[label],
-    )  # fmt: skip
+    modes = []
+    for decay in decays:
+        label = SPECTATORS[decay]
+        meson, vector = label.split("->")
+        m_b, m_v = par["m_" + meson], par["m_" + vector]
+        f_perp = par["f_perp_" + vector] * sm["run_f_perp"]  # given at 2 GeV
+        omega_0 = qcdf.omega_0(m_b, sm["m_b_pole"]) / jnp.maximum(par["1/lambda_B scale"], 0.1)
+        a1, a2, b1, b2 = (par[f"{a}_{vector}"] for a in ("a1_para", "a2_para", "a1_perp", "a2_perp"))
+        charge, up, singlet = qcdf.SPECTATOR[label]
+        modes.append(
+            qcdf.Mode(m_b, m_v, par["f_" + meson], par["f_" + vector], f_perp, a1, a2, b1, b2, omega_0, charge, up, singlet)
+        )
     inside = q2 < QCDF_Q2
     x = jnp.where(inside, q2, 1.0)
-    amp = qcdf.amplitudes(x, mode, sm["c"], sm["alpha_s"], sm["m_b_pole"], sm["m_c_pole"], MU_B)
-    out = []
-    for eps in (sm["eps_u"], jnp.conj(sm["eps_u"])):
-        out += [jnp.where(inside, h, 0.0) for h in qcdf.helicity(x, amp, eps, m_b, m_v, sm["m_b_pole"])]
-    return tuple(out)
+
+    def one(mode):
+        amp = qcdf.amplitudes(x, mode, sm["c"], sm["alpha_s"], sm["m_b_pole"], sm["m_c_pole"], MU_B)
+        out = []
+        for eps in (sm["eps_u"], jnp.conj(sm["eps_u"])):
+            h = qcdf.helicity(x, amp, eps, mode.m_bmeson, mode.m_vector, sm["m_b_pole"])
+            out += [jnp.where(inside, y, 0.0) for y in h]
+        return tuple(out)
+
+    # one program for all decays
+    stacked = qcdf.Mode(*(jnp.stack([jnp.asarray(v, float) for v in field]) for field in zip(*modes, strict=True)))
+    values = jax.vmap(one)(stacked)
+    return {decay: tuple(v[i] for v in values) for i, decay in enumerate(decays)}
 
 
 # -- Lambda_b -> Lambda l l ----------------------------------------------------------------------------------------------
@@ -330,7 +354,8 @@ def build_lambda(q, stretches, par, sm, eff: Effective, forms, conventions, spec
     a = {k: par[f"Lambdab->Lambda SSE {k}"] for k in _FF_LAMBDA}
     terms = 2
     if conventions != "flavio":
-        # arXiv:1602.01399 takes central values from the nominal fit and the uncertainty, which the higher-order fit enlarges, from both;
+        # arXiv:1602.01399 takes central values from the nominal fit and the uncertainty, which the higher-order fit enlarges, from
+        # both;
         # here: nominal fit plus the fluctuation of the higher-order fit about its central value
         central, terms = default_inputs().central(), 3
         a = {k: v - central[f"Lambdab->Lambda SSE {k}"] + central.get(f"Lambdab->Lambda nominal {k}", 0.0) for k, v in a.items()}
@@ -416,7 +441,8 @@ DECAYS["B->Xs"] = Decay(
     "B->Xs", "m_B0", "m_K*0", r"B\to X_s", "hep-ph/0109140, hep-ph/0204341, arXiv:1503.04849",
     {
         "BR": Quantity(
-            _RATE, lambda v, c: 0.5 * v["rate", _S], _XS_RATE, "CP-averaged branching fraction, integral over the bin", kinds=("binned",)
+            _RATE, lambda v, c: 0.5 * v["rate", _S], _XS_RATE, "CP-averaged branching fraction, integral",
+            kinds=("binned",),
         ),
         "dBR/dq2": Quantity(
             _RATE, lambda v, c: 0.5 * v["rate", _S], r"\mathrm{d}\mathcal{B}/\mathrm{d}q^2",

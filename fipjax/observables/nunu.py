@@ -26,8 +26,8 @@ MODES = {
 }
 
 
-def coefficient_names() -> list[tuple[str, str]]:
-    """(flavour pair, WCxf suffix) of the nine final states: 'bsnuenue', 'bsnumunue', ..."""
+def coefficient_names() -> list[tuple[bool, str]]:
+    """(equal flavours, WCxf suffix) of the nine final states: 'bsnuenue', 'bsnumunue', ..."""
     return [(a == b, f"bsnu{a}nu{b}") for a in FLAVOURS for b in FLAVOURS]
 
 

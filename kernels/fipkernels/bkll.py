@@ -39,7 +39,8 @@ def process(q, *, m_b, m_k, m_l, n_abs, c7, c7_bar, c9, c9_bar, c10, m_b_run, ff
     (P, n) complex, with CP conjugates; c10: the SM coefficient; m_b_run: MS-bar b mass at the scale of the coefficients;
     ff = (f+, f0, fT), each (P, n).
 
-    Operators: "7", "7p", "9", "9p", "10", "10p" (amplitude A), "H", "Hp" (longitudinal axial exchange, times 2 m_l/q^2 in P: equal to C10
+    Operators: "7", "7p", "9", "9p", "10", "10p" (amplitude A), "H", "Hp" (longitudinal axial exchange, times 2 m_l/q^2 in P: equal
+    to C10
     for a contact interaction), "P", "Pp", "S", "Sp" (GeV^-1).
     Forms (integrands over dq, GeV): "rate" dGamma; "flat" 2(a + c), the numerator of F_H; "asym" b, that of A_FB
     (0709.4174 eqs. 11, 12).

@@ -56,7 +56,8 @@ def _combine(*parts):
 def _tables():
     """The J_i and dGamma/(6 kappa) as sums of numbers times base functions times products of amplitudes.
 
-    From the G^(l)_{k m} of arXiv:1506.03970 eqs. (B.11)-(B.19) for equal lepton masses.  Base functions: "v" = q^2 (3 - beta^2), "a" = q^2
+    From the G^(l)_{k m} of arXiv:1506.03970 eqs. (B.11)-(B.19) for equal lepton masses.  Base functions: "v" = q^2 (3 - beta^2),
+    "a" = q^2
     beta^2, "q" = q^2, "b" = q^2 beta, "m" = q^2 beta m_l/q, all times kappa.
     """
     transverse, vectors, axials = (VP, VM), (VP, VM, V0), (AP, AM, A0)
@@ -135,9 +136,11 @@ def process(
     c7p, c10: SM coefficients; m_b_run: MS-bar b mass at their scale; extra, extra_bar: (V+, V-, V0) to be added to the vector
     amplitudes (non-factorisable terms; units of i N), each (P, n) complex.
 
-    Operators: "7", "7p", "9", "9p", "10", "10p" (in A+-0), "H", "Hp" (longitudinal axial exchange, times 2 m_l/q^2 in P: equal to C10 for a
+    Operators: "7", "7p", "9", "9p", "10", "10p" (in A+-0), "H", "Hp" (longitudinal axial exchange, times 2 m_l/q^2 in P: equal to
+    C10 for a
     contact interaction), "P", "Pp", "S", "Sp" (GeV^-1).
-    Forms (integrands over dq, GeV): "rate" = dGamma and the J_i of 0811.1214 in :data:`ANGULAR`, dGamma = 3/4 (2 J1s + J1c) - 1/4 (2 J2s +
+    Forms (integrands over dq, GeV): "rate" = dGamma and the J_i of 0811.1214 in :data:`ANGULAR`, dGamma = 3/4 (2 J1s + J1c) - 1/4
+    (2 J2s +
     J2c).
     """
     q2 = q * q

@@ -303,7 +303,8 @@ def process(
     lambda_2 in GeV^2; br_semileptonic = BR(B -> X_c e nu); c_semileptonic = C of 1503.04849, |V_ub/V_cb|^2 times the
     ratio of the X_c and X_u rates; ckm = |V_tb V_ts^*/V_cb|^2.
     quirks: deviations of flavio to reproduce (all: FLAVIO): "omega_imag" (imaginary part of omega_29 equal to the real
-    part), "omega_17" (QED interference of O1 with O7 missing), "tau_710" (see :func:`tau_710`), "scalar_mass" (longitudinal exchange of a
+    part), "omega_17" (QED interference of O1 with O7 missing), "tau_710" (see :func:`tau_710`), "scalar_mass" (longitudinal
+    exchange of a
     light vector as a pseudoscalar operator: MS-bar instead of pole mass, no QCD correction).
     """
     unknown = set(quirks) - FLAVIO
@@ -346,9 +347,9 @@ def process(
     u |= {"9p": vector({"9p": f9}), "10p": vector({"10p": f9, "Pp": rest}), "Hp": vector({"Pp": long})}
     u |= {name: vector({name: m_b_run * one}) for name in ("P", "Pp", "S", "Sp")}
 
-    support = {"9": ("9", "c9"), "10": ("10", "c10", "P"), "H": ("P",), "9p": ("9p",), "10p": ("10p", "Pp"), "Hp": ("Pp",)}
-    support |= {name: (name,) for name in ("P", "Pp", "S", "Sp")}
-    support = {op: tuple(_INDEX[i] for i in where) for op, where in support.items()}
+    names = {"9": ("9", "c9"), "10": ("10", "c10", "P"), "H": ("P",), "9p": ("9p",), "10p": ("10p", "Pp"), "Hp": ("Pp",)}
+    names |= {name: (name,) for name in ("P", "Pp", "S", "Sp")}
+    support = {op: tuple(_INDEX[i] for i in where) for op, where in names.items()}
 
     # rate
     tree = r2 * jnp.sqrt(b2)

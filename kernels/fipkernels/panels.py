@@ -86,8 +86,8 @@ def split_interval(
 
 def join(parts: Sequence[Panels]) -> Panels:
     """Several sets of panels (of equal numbers of nodes) as one."""
-    arrays = [np.concatenate(x) for x in list(zip(*parts, strict=True))[:-1]]
-    return Panels(*arrays, parts[0].project)
+    arrays = {name: np.concatenate([getattr(p, name) for p in parts]) for name in Panels._fields if name != "project"}
+    return Panels(**arrays, project=parts[0].project)
 
 
 def make_panels(

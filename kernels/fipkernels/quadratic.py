@@ -217,7 +217,6 @@ class _Sums:
 
         return _add(apply(matrix.real, re), apply(-matrix.imag, im)), _add(apply(matrix.real, im), apply(matrix.imag, re))
 
-
     @staticmethod
     def _imag(x, index):
         return select(jnp.imag(x), index) if jnp.iscomplexobj(x) else None
@@ -259,8 +258,9 @@ def contract_nodes(
     sums = _Sums(process, forms)
     every = tuple(range(process.s.shape[0]))
     zero = jnp.zeros((len(forms), *process.s.shape[1:]))
-    # (phase of a component, vector of its operator, where it is not zero, Standard Model) of the left and the right vector of a product
-    sides: list[tuple[Any, Any]] = []
+    # (phase of a component, vector of its operator, where it is not zero, Standard Model) of the left and the right vector of a
+    # product
+    sides: list[tuple[Any, Any, Any]] = []
 
     def side(bar: bool, partner: Mixing | None = None):
         norm, sign = (n_bar, -1.0) if bar else (n, 1.0)
@@ -297,7 +297,7 @@ def contract_nodes(
 
     def linear(r, antisymmetric):
         """Re(G_r0 + G_0r), or -Im(G_r0 - G_0r)."""
-        out = []
+        out: list[Any] = []
         for factor, (s_l, left), (s_r, right) in sides:
             p, u, where = left[r]
             if u is not None:
@@ -330,7 +330,7 @@ def contract_nodes(
 
     result = [_plus(*[_times(jnp.asarray(f), memo(left[0], every, right[0], every)) for f, left, right in sides])[0]]
     for row in _constant_rows(lay):
-        result.append(linear(row[0], False) if len(row) == 1 else pair(*row, False))
+        result.append(linear(row[0], False) if len(row) == 1 else pair(row[0], row[-1], False))
     for name, r, t in _light_rows(lay):
         antisymmetric = name in ("im", "xim")
         result.append(linear(r, antisymmetric) if t is None else pair(r, t, antisymmetric))

@@ -39,7 +39,7 @@ def test_take(index):
     got, weights = _derivative(lambda x: indexing.take(x, index), jnp.asarray(X))
     want = np.zeros_like(X)
     np.add.at(want, list(index), weights)
-    np.testing.assert_allclose(got, want, rtol=1e-15)
+    np.testing.assert_allclose(got, want, rtol=1e-13)  # order of the additions
 
 
 def test_take_of_everything_is_the_array():
@@ -54,7 +54,7 @@ def test_select(index):
     got, weights = _derivative(lambda x: indexing.select(x, index), jnp.asarray(X))
     want = np.zeros_like(X)
     np.add.at(want, list(index), weights)
-    np.testing.assert_allclose(got, want, rtol=1e-15)
+    np.testing.assert_allclose(got, want, rtol=1e-13)  # order of the additions
 
 
 @pytest.mark.parametrize("index", [(0, 1, 2), (2, 3, 6), (0, 4, 8), (6, 7, 8)])

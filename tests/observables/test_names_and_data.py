@@ -53,8 +53,8 @@ def test_bins_beyond_the_endpoint_are_clipped():
 
 
 def test_bins_add_up():
-    """A wide bin is the weighted mean of narrow ones, through a resonance and its threshold splits."""
-    x = {"m_V": 2.0, "gamma_V": 0.05, "C4_bsV": 1e-8, "C4_mumuV": -0.05}
+    """A wide bin is the weighted mean of narrow ones, through broad and narrow resonances inside, on edges and at thresholds."""
+    x = {"m_V": [2.0, 2.0, 1.2, 0.212, 3.36], "gamma_V": [0.05, 1e-9, 1e-6, 1e-4, 1e-3], "C4_bsV": 1e-8, "C4_mumuV": -0.05}
     edges = [0.05, 0.3, 1.1, 3.9, 4.1, 6.0, 8.0]
     names = [f"<dBR/dq2>(B+->Kmumu)[{a},{b}]" for a, b in zip(edges[:-1], edges[1:], strict=True)]
     total = "<dBR/dq2>(B+->Kmumu)[0.05,8.0]"
@@ -62,16 +62,19 @@ def test_bins_add_up():
     alone = fipjax.predict("deft", x, [total])[total]
     widths = np.diff(edges)
     want = sum(pred[n] * w for n, w in zip(names, widths, strict=True)) / widths.sum()
-    np.testing.assert_allclose([pred[total], alone], want, rtol=1e-7)
+    # 1e-6: panels keep singular points on Bernstein ellipses of radius 3.5, which 12 nodes interpolate to 3.5^-12 = 3e-7; the wide
+    # bin
+    # alone has other panels than the narrow ones
+    np.testing.assert_allclose([pred[total], alone], [want, want], rtol=1e-6)
 
 
 def test_points_are_the_limit_of_bins():
     x = {"m_V": 2.0, "gamma_V": 0.2, "C4_bsV": 1e-8, "C4_mumuV": -0.05, "C4t_mumuV": 0.01}
-    for head in ("dBR/dq2", "FH", "ACP"):
-        pred = fipjax.predict("deft", x, [f"{head}(B+->Kmumu)[3.0]", f"<{head}>(B+->Kmumu)[2.999,3.001]"])
-        point, thin = pred.values()
-        assert abs(point / thin - 1) < 1e-5  # second order in the half-width
-    r = fipjax.predict("deft", x, ["Rmue(B+->Kll)[3.0]", "dBR/dq2(B+->Kmumu)[3.0]", "dBR/dq2(B+->Kee)[3.0]"])
+    heads = ("dBR/dq2", "FH", "ACP")
+    points, bins = [f"{h}(B+->Kmumu)[3.0]" for h in heads], [f"<{h}>(B+->Kmumu)[2.999,3.001]" for h in heads]
+    r = fipjax.predict("deft", x, [*points, *bins, "Rmue(B+->Kll)[3.0]", "dBR/dq2(B+->Kee)[3.0]"])
+    for point, thin in zip(points, bins, strict=True):
+        assert abs(r[point] / r[thin] - 1) < 1e-5  # second order in the half-width
     assert abs(r["Rmue(B+->Kll)[3.0]"] * r["dBR/dq2(B+->Kee)[3.0]"] / r["dBR/dq2(B+->Kmumu)[3.0]"] - 1) < 1e-12
 
 

@@ -1,0 +1,130 @@
+"""Model 64, high masses: every hadronic input sampled beside the new physics, against a fixed theory covariance.
+
+    python examples/nuisance64.py --out runs/nuisance64            # half an hour on two cores
+    python examples/nuisance64.py --out runs/nuisance64 --quick    # fewer draws, for a first look
+
+Three posteriors of the b -> s l l data of 2021 (vintage "2021"; arXiv:2106.12582, model 64):
+
+* NUTS over the model and all hadronic inputs that matter (more than 200 dimensions);
+* NUTS over the model alone, theory uncertainties as a fixed covariance of 4000 draws;
+* an ensemble sampler (emcee) for the same likelihood, to check NUTS with something that knows no gradients.
+
+Writes the posteriors (netCDF), marginals.png and quantiles.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import fipjax
+from fipjax.plotting import style
+
+# B mixing and g-2 constrain other combinations of couplings: left out, as in the fits of the paper
+DROP = ["DeltaM_s", "S_psiphi", "a_fs_s", "a_mu"]
+
+
+def likelihood(uncertainties: str) -> fipjax.Likelihood:
+    """The likelihood of the fit with the chosen treatment of theory uncertainties."""
+    return fipjax.Likelihood("deft64", "2021", constraints="none", region="high", drop=DROP, uncertainties=uncertainties)
+
+
+def ensemble(like, start: np.ndarray, steps: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """emcee draws, name -> (draws,), from walkers around the points ``start`` (n, d) in the unconstrained coordinate."""
+    import emcee
+
+    priors = [like.priors[n] for n in like.names]
+
+    @jax.jit
+    def log_post(u):
+        x = {n: p.from_real(u[:, i]) for i, (n, p) in enumerate(zip(like.names, priors, strict=True))}
+        return like.log_prob(x) + sum(p.log_prob_real(u[:, i]) for i, p in enumerate(priors))
+
+    rng = np.random.default_rng(seed)
+    walkers = 64
+    first = start[rng.integers(len(start), size=walkers)]
+    first = first + 1e-2 * rng.normal(size=first.shape)
+    moves = [(emcee.moves.DEMove(), 0.7), (emcee.moves.DESnookerMove(), 0.1), (emcee.moves.StretchMove(), 0.2)]
+    sampler = emcee.EnsembleSampler(walkers, len(priors), lambda u: np.asarray(log_post(u)), vectorize=True, moves=moves)
+    sampler._random.seed(seed)
+    sampler.run_mcmc(first, steps)
+    u = sampler.get_chain(discard=steps // 4, thin=10, flat=True)
+    return {n: np.asarray(p.from_real(u[:, i])) for i, (n, p) in enumerate(zip(like.names, priors, strict=True))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/nuisance64"))
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    warmup, draws, steps = (100, 100, 2000) if args.quick else (300, 500, 20000)
+
+    fixed = likelihood("fixed")
+    names = fixed.names
+    t = time.monotonic()
+    plain = fipjax.sample(fixed, chains=4, warmup=1000, draws=2000)
+    plain.save(args.out / "fixed.nc")
+    print(plain.summary())
+    seconds = {"fixed": time.monotonic() - t}
+
+    t = time.monotonic()
+    u = np.stack([np.asarray(fixed.priors[n].to_real(plain.samples[n].reshape(-1))) for n in names], axis=-1)
+    check = ensemble(fixed, u, steps)
+    seconds["ensemble"] = time.monotonic() - t
+
+    t = time.monotonic()
+    full = fipjax.sample(likelihood("nuisance"), chains=4, warmup=warmup, draws=draws, target_accept=0.8)
+    full.save(args.out / "nuisance.nc")
+    print(full.summary())
+    seconds["nuisance"] = time.monotonic() - t
+
+    sets = {
+        "inputs sampled (NUTS)": {n: full.samples[n].reshape(-1) for n in names},
+        "fixed covariance (NUTS)": {n: plain.samples[n].reshape(-1) for n in names},
+        "fixed covariance (ensemble)": check,
+    }
+    levels = [0.025, 0.16, 0.5, 0.84, 0.975]
+    quantiles = {k: {n: np.quantile(v, levels).tolist() for n, v in s.items()} for k, s in sets.items()}
+    worst = {k: max(full.diagnostics[n][k] for n in full.names) for k in ("rhat",)}
+    worst["ess"] = min(min(full.diagnostics[n]["ess_bulk"], full.diagnostics[n]["ess_tail"]) for n in full.names)
+    report = {
+        "levels": levels, "quantiles": quantiles, "seconds": seconds, "dimensions": len(full.names), "worst": worst,
+        "divergences": int(full.stats["diverging"].sum()), "version": fipjax.__version__,
+    }  # fmt: skip
+    (args.out / "quantiles.json").write_text(json.dumps(report, indent=1))
+    draw(args.out / "marginals.png", fixed, sets)
+    print(json.dumps({k: report[k] for k in ("seconds", "dimensions", "worst", "divergences")}))
+
+
+def draw(path: Path, like, sets) -> None:
+    """Marginals of the model's parameters from all posteriors."""
+    import matplotlib.pyplot as plt
+
+    with style.context():
+        fig, axes = plt.subplots(1, len(like.names), figsize=(2.6 * len(like.names), 2.6), layout="constrained")
+        for ax, n in zip(np.atleast_1d(axes), like.names, strict=True):
+            every = np.concatenate([s[n] for s in sets.values()])
+            signed = np.all(every > 0) or np.all(every < 0)
+            log = signed and np.max(np.abs(every)) / np.min(np.abs(every)) > 30
+            turn = (lambda v: np.log10(np.abs(v))) if log else (lambda v: v)
+            edges = np.linspace(*np.quantile(turn(every), [0.001, 0.999]), 41)
+            for (label, s), ls in zip(sets.items(), ("-", "--", ":"), strict=True):
+                h, _ = np.histogram(turn(s[n]), edges, density=True)
+                ax.stairs(h, edges, ls=ls, lw=1.4, label=label)
+            p = like.parameters[n]
+            tex = f"${p.latex}$" + (f" [{p.unit}]" if p.unit else "")
+            ax.set_xlabel(rf"$\log_{{10}}$ {tex}" if log else tex)
+            ax.set_yticks([])
+        np.atleast_1d(axes)[0].legend(loc="best", fontsize=7)
+        fig.savefig(path, dpi=200)
+        plt.close(fig)
+
+
+if __name__ == "__main__":
+    main()
