@@ -11,6 +11,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 import fipjax
 from fipjax import Model, Parameter, Theory
@@ -41,34 +43,36 @@ FITS = {
 }
 
 
-def likelihood(name: str, vintage: str, draws: int = 4000) -> fipjax.Likelihood:
+def likelihood(name: str, vintage: str, **options) -> fipjax.Likelihood:
     """Everything that fipjax predicts of b -> s l l in a vintage, against one of the two models."""
     model, parameter, fixed, _, _ = FITS[name]
     # the muon g-2 does not know these coefficients
-    return fipjax.Likelihood(model, vintage, drop=["a_mu"], priors={parameter: Flat(*RANGE)}, fixed=fixed, draws=draws)
+    return fipjax.Likelihood(model, vintage, drop=["a_mu"], priors={parameter: Flat(*RANGE)}, fixed=fixed, **options)
 
 
-def scan(like: fipjax.Likelihood, n: int = 601) -> dict:
-    """chi2 along the one parameter, its minimum, one and two sigma intervals and the pull of the Standard Model."""
-    (parameter,) = like.names
-    x = np.linspace(*like.priors[parameter].support, n)
-    chi2 = np.asarray(like.chi2({parameter: x}))
-    k = int(np.clip(np.argmin(chi2), 1, n - 2))
+def curve(chi2, sm_chi2: float, points: int = 601) -> dict:
+    """chi2 along one coefficient: its minimum, one and two sigma intervals and the pull of the Standard Model.
+
+    chi2: function of an array of coefficients.
+    """
+    x = np.linspace(*RANGE, points)
+    y = np.asarray(chi2(x))
+    k = int(np.clip(np.argmin(y), 1, points - 2))
     # parabola through the three lowest points
-    a, b, _ = np.polyfit(x[k - 1 : k + 2] - x[k], chi2[k - 1 : k + 2], 2)
-    best = x[k] - b / (2 * a)
-    low = chi2[k] - b * b / (4 * a)
-    delta = chi2 - low
-    interval = {}
-    for sigma in (1, 2):
-        left, right = x < best, x > best
-        interval[sigma] = (
+    a, b, _ = np.polyfit(x[k - 1 : k + 2] - x[k], y[k - 1 : k + 2], 2)
+    best = float(x[k] - b / (2 * a))
+    low = float(y[k] - b * b / (4 * a))
+    delta = y - low
+    left, right = x < best, x > best
+    interval = {
+        sigma: (
             float(np.interp(-float(sigma**2), -delta[left], x[left])),
             float(np.interp(float(sigma**2), delta[right], x[right])),
         )
-    sm = like.sm_chi2()
-    return {"x": x, "delta": delta, "best": float(best), "chi2": float(low), "interval": interval, "sm_chi2": sm,
-            "pull": float(np.sqrt(max(0.0, sm - low))), "n": like.n_measurements}  # fmt: skip
+        for sigma in (1, 2)
+    }
+    pull = float(np.sqrt(max(0.0, sm_chi2 - low)))
+    return {"x": x, "delta": delta, "best": best, "chi2": low, "interval": interval, "sm_chi2": sm_chi2, "pull": pull}
 
 
 def gains(like: fipjax.Likelihood, best: float) -> list[tuple[str, int, float, float]]:
@@ -105,12 +109,9 @@ def figure(results: dict):
         right.set_yticks([s * s for s in range(1, 8)], [rf"${s}\sigma$" for s in range(1, 8)])
         right.tick_params(length=0)
         axes[1].tick_params(right=False, which="both")
-        from matplotlib.lines import Line2D
-        from matplotlib.patches import Patch
-
         handles = [Line2D([], [], color=colours.get(v, st.BLACK), label=f"data {v}") for v in dict.fromkeys(v for v, _ in results)]
         handles.append(Line2D([], [], ls="", marker="o", mfc="white", mec="black", label="Standard Model"))
-        handles.append(Patch(color="0.9", label=r"$2\sigma$ of the fits of 2021"))
+        handles.append(Patch(color="0.9", label=r"$2\sigma$ range of the fits of 2021"))
         fig.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return fig
 
@@ -126,10 +127,11 @@ def main():
     results = {}
     for vintage in args.data:
         for name in FITS:
-            like = likelihood(name, vintage, 400 if args.quick else 4000)
-            r = results[vintage, name] = scan(like)
+            like = likelihood(name, vintage, draws=400 if args.quick else 4000)
+            (parameter,) = like.names
+            r = results[vintage, name] = curve(lambda x, like=like, p=parameter: like.chi2({p: x}), like.sm_chi2())
             (a, b), (c, d) = r["interval"][1], r["interval"][2]
-            print(f"{name}, data {vintage}: {r['n']} numbers, chi2 {r['chi2']:.2f}, SM {r['sm_chi2']:.2f}")
+            print(f"{name}, data {vintage}: {like.n_measurements} numbers, chi2 {r['chi2']:.2f}, SM {r['sm_chi2']:.2f}")
             print(f"  best fit {r['best']:.3f}, 1 sigma [{a:.3f}, {b:.3f}], 2 sigma [{c:.3f}, {d:.3f}], pull {r['pull']:.2f} sigma")
             if args.pulls:
                 for key, n, sm, np_ in gains(like, r["best"]):
