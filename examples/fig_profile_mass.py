@@ -2,7 +2,8 @@
 
     python examples/fig_profile_mass.py [--quick] [--out DIR] [--data latest] [--fit high-q2]
 
-For models 44, 64 (46 is the same) and 66 of arXiv:2106.12582, the improvement over the Standard Model is drawn against m_V, for both
+For models 44, 64 (46 is the same) and 66 of arXiv:2106.12582, the improvement over the Standard Model is drawn against m_V, for
+both
 signs of the product of the b-s and the vector muon coupling.  The axial product is free, its sign too.  Thin lines show what
 single measurements decide: the fit without R_K* in [0.045, 1.1], without the branching fractions in [0.1, 0.98], and with the
 bins above the charmonium resonances.
@@ -42,7 +43,8 @@ def report(name: str, sign: int, p: dict, sm: float) -> None:
         if len(inside):
             k = inside[np.argmin(p["chi2"][inside])]
             print(f"    m_V in [{a:g}, {b:g}] GeV: SM - chi2 = {sm - p['chi2'][k]:6.2f} at {p['m_V'][k]:.3f} GeV, gamma_V = "
-                  f"{p['gamma_V'][k]:.3g}, X = {p['X'][k]:.3g}, Y = {p['Y'][k]:.3g} {UNIT[p['power']].replace('$', '')}")  # fmt: skip
+                  f"{p['gamma_V'][k]:.3g}, X = {p['X'][k]:.3g}, Y = {p['Y'][k]:.3g} {UNIT[p['power']].replace('$', '')}")  # fmt:
+                  skip
 
 
 def figure(results: dict):

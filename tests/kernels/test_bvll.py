@@ -363,7 +363,8 @@ def test_subleading():
 
 
 def test_mixing():
-    """Without CP violation A_perp is CP-odd, the rest even, S odd (1502.05509): h of the rate is 2 sum of eta |A|^2, without sine."""
+    """Without CP violation A_perp is CP-odd, the rest even, S odd (1502.05509): h of the rate is 2 sum of eta |A|^2, without
+    sine."""
     p, q2, h, _ = random_decay(0.10566, {**NP, **SCALAR})
     same = quadratic.Process(jnp.asarray(h), jnp.asarray(h), {}, p.forms)
     outputs = [("rate", "cos"), ("rate", "sin")]

@@ -90,7 +90,8 @@ def test_mixing(par):
 
 
 def _theory(point):
-    """One mediator per chirality of the b-s coupling.  Couplings that a point does not have are zeros, so that the points share their
+    """One mediator per chirality of the b-s coupling.  Couplings that a point does not have are zeros, so that the points share
+    their
     compiled code."""
     m, g = jnp.array([point["m_V"]]), jnp.array([point["m_V"] * point["gamma_V"]])
     one = jnp.array([[1.0 + 0.0j]])
