@@ -209,8 +209,8 @@ def run(model: str, region: str, args: argparse.Namespace) -> dict[str, np.ndarr
     for name, v in draws.items():
         q = np.quantile(v, [0.5, 0.158655, 0.841345, 0.025, 0.975])
         print(
-            f"  {name:14s}{q[0]:10.3f}   [{q[1]:7.3f},{q[2]:7.3f}]   [{q[3]:7.3f},{q[4]:7.3f}]
-            {quality[name][0]:7.3f}{quality[name][1]:7.0f}"
+            f"  {name:14s}{q[0]:10.3f}   [{q[1]:7.3f},{q[2]:7.3f}]   [{q[3]:7.3f},{q[4]:7.3f}]"
+            f" {quality[name][0]:7.3f}{quality[name][1]:7.0f}"
         )
     worst = max(posterior.diagnostics.items(), key=lambda item: item[1]["rhat"])
     verdict = "ok" if posterior.ok else "; ".join(posterior.verdict)

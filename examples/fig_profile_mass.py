@@ -42,9 +42,11 @@ def report(name: str, sign: int, p: dict, sm: float) -> None:
         inside = np.flatnonzero((p["m_V"] >= a) & (p["m_V"] <= b))
         if len(inside):
             k = inside[np.argmin(p["chi2"][inside])]
-            print(f"    m_V in [{a:g}, {b:g}] GeV: SM - chi2 = {sm - p['chi2'][k]:6.2f} at {p['m_V'][k]:.3f} GeV, gamma_V = "
-                  f"{p['gamma_V'][k]:.3g}, X = {p['X'][k]:.3g}, Y = {p['Y'][k]:.3g} {UNIT[p['power']].replace('$', '')}")  # fmt:
-                  skip
+            unit = UNIT[p["power"]].replace("$", "")
+            print(
+                f"    m_V in [{a:g}, {b:g}] GeV: SM - chi2 = {sm - p['chi2'][k]:6.2f} at {p['m_V'][k]:.3f} GeV, gamma_V = "
+                f"{p['gamma_V'][k]:.3g}, X = {p['X'][k]:.3g}, Y = {p['Y'][k]:.3g} {unit}"
+            )
 
 
 def figure(results: dict):
