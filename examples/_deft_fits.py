@@ -21,6 +21,7 @@ from scipy.stats import qmc
 import fipjax
 from fipjax.engines.sample import ess_bulk, rhat
 from fipjax.plotting import style as st
+from fipjax.priors import Flat
 
 # model -> its b-s, vector and axial muon coupling
 COUPLINGS = {
@@ -163,12 +164,35 @@ def window_weights(like: fipjax.Likelihood, sign: int, edges, *, points: int = 2
 # fits
 
 
-def resample(draws: dict, group: np.ndarray, factor: np.ndarray, seed: int = 1) -> dict:
-    """As many draws, with the share of each group multiplied by its factor."""
-    weight = factor[group]
-    total = np.cumsum(weight) / weight.sum()
-    rows = np.searchsorted(total, (np.arange(len(weight)) + np.random.default_rng(seed).random()) / len(weight))
-    return {name: v[np.minimum(rows, len(weight) - 1)] for name, v in draws.items()}
+WINDOWS = {"high": (2.0, 2.8, 4.5, 8.0, 20.0), "low": (0.01, 0.21, 0.3, 0.6, 0.9, 1.2, 2.0)}
+# where the range of m_V is cut if chains do not mix over all of it: at the smallest posterior density between the minima
+CUT = {"high": 4.5, "low": 0.3}
+SETTINGS = {
+    True: {"warmup": 500, "draws": 400, "target_accept": 0.95},
+    False: {"warmup": 1000, "draws": 2000, "target_accept": 0.98},
+}
+
+
+def sample(model: str, region: str, args: argparse.Namespace, priors=None) -> tuple[dict[str, np.ndarray], bool]:
+    """Draws of m_V, log10 gamma_V, log10|X| and log10|Y| from four NUTS chains, with diagnostics printed; whether they mix."""
+    bs, vector, axial = COUPLINGS[model]
+    like = likelihood(model, args.data, fit=args.fit, region=REGIONS[region], priors=priors)
+    posterior = fipjax.sample(like, chains=4, seed=1, progress=False, **SETTINGS[args.quick])
+    x = posterior.samples
+    draws = {
+        "m_V [GeV]": x["m_V"],
+        "log10 gamma_V": np.log10(x["gamma_V"]),
+        "log10 |X|": np.log10(np.abs(x[bs] * x[vector])),
+        "log10 |Y|": np.log10(np.abs(x[bs] * x[axial])),
+    }
+    worst = max(rhat(v) for v in (*draws.values(), *x.values()))
+    fewest = min(ess_bulk(v) for v in (*draws.values(), *x.values()))
+    low, high = like.priors["m_V"].support
+    print(
+        f"  NUTS, m_V in [{low:g}, {high:g}] GeV: 4 chains x {posterior.draws} draws, {int(posterior.stats['diverging'].sum())} "
+        f"divergences, largest R-hat {worst:.3f}, smallest ESS {fewest:.0f}, {posterior.seconds:.0f} s"
+    )
+    return {k: v.ravel() for k, v in draws.items()}, rhat(draws["m_V [GeV]"]) < 1.05
 
 
 def run(model: str, region: str, args: argparse.Namespace) -> dict[str, np.ndarray]:
@@ -177,55 +201,42 @@ def run(model: str, region: str, args: argparse.Namespace) -> dict[str, np.ndarr
     like = likelihood(model, args.data, fit=args.fit, region=REGIONS[region])
     t0 = time.monotonic()
     best = fipjax.fit(like, starts=96 if args.quick else 256, progress=False)
-    print(f"\n{'=' * 100}\nmodel {model[4:]}, {region}-mass fit, data {args.data} ({args.fit}): {like.n_measurements} numbers")
-    print(f"chi2: SM {best.sm_chi2:.2f}, best fit {best.chi2:.2f}, Delta chi2 {best.delta_chi2:.2f}")
+    print(f"\nmodel {model[4:]}, {region}-mass fit, data {args.data} ({args.fit}): {like.n_measurements} numbers")
+    print(f"  chi2: SM {best.sm_chi2:.2f}, best fit {best.chi2:.2f}, Delta chi2 {best.delta_chi2:.2f}")
     for mode in best.modes:
         p = mode["point"]
-        print(f"  minimum: chi2 {mode['chi2']:.2f} at m_V = {p['m_V']:.3f} GeV, gamma_V = {p['gamma_V']:.3g}, "
-              f"X = {p[bs] * p[vector]:.3g}, Y = {p[bs] * p[axial]:.3g} ({mode['starts']} starts)")  # fmt: skip
-    few = {"warmup": 500, "draws": 400, "target_accept": 0.95}
-    many = {"warmup": 1000, "draws": 2000, "target_accept": 0.98}
-    posterior = fipjax.sample(like, chains=4, seed=1, progress=False, **(few if args.quick else many))
-    draws = {
-        "m_V [GeV]": posterior.samples["m_V"],
-        "log10 gamma_V": np.log10(posterior.samples["gamma_V"]),
-        "log10 |X|": np.log10(np.abs(posterior.samples[bs] * posterior.samples[vector])),
-        "log10 |Y|": np.log10(np.abs(posterior.samples[bs] * posterior.samples[axial])),
-    }
-    quality = {name: (rhat(v), ess_bulk(v)) for name, v in draws.items()}
-    edges = np.array([0.01, 0.21, 0.3, 0.6, 0.9, 1.2, 2.0] if region == "low" else [2.0, 2.8, 4.0, 6.0, 20.0])
-    sign = 1 if region == "low" else -1
-    weights = window_weights(products_only(model, args.data, fit=args.fit), sign, edges, points=2 ** (13 if args.quick else 16))
-    draws = {name: v.ravel() for name, v in draws.items()}
-    sampled = np.histogram(draws["m_V [GeV]"], edges)[0] / posterior.log_prob.size
-    rows = zip(edges[:-1], edges[1:], weights, sampled, strict=True)
-    text = ", ".join(f"{a:g}-{b:g} GeV {w:.2g} ({s:.2g})" for a, b, w, s in rows)
-    print(f"  weight of mass windows, integrated without chains (chains): {text}")
-    if quality["m_V [GeV]"][0] > 1.02:
-        # chains cross too rarely between minima to know their weights: the integral does
-        draws = resample(draws, np.digitize(draws["m_V [GeV]"], edges) - 1, weights / np.maximum(sampled, 1e-12))
-        print("  chains rarely cross between minima: draws resampled to the integrated weights")
-    print(f"{'':16s}{'median':>10s}{'68 %':>20s}{'95 %':>20s}{'R-hat':>8s}{'ESS':>7s}")
+        print(
+            f"  minimum: chi2 {mode['chi2']:.2f} at m_V = {p['m_V']:.3f} GeV, gamma_V = {p['gamma_V']:.3g}, "
+            f"X = {p[bs] * p[vector]:.3g}, Y = {p[bs] * p[axial]:.3g} ({mode['starts']} starts)"
+        )
+    only = products_only(model, args.data, fit=args.fit)
+    sign, points = (1 if region == "low" else -1), 2 ** (13 if args.quick else 16)
+    draws, mixed = sample(model, region, args)
+    if not mixed:
+        # chains cross too rarely between the minima to know their weights: one run for each, weighted by the integral
+        low, high = WINDOWS[region][0], WINDOWS[region][-1]
+        weights = window_weights(only, sign, (low, CUT[region], high), points=points)
+        parts = []
+        for a, b, w in zip((low, CUT[region]), (CUT[region], high), weights, strict=True):
+            part, _ = sample(model, region, args, {"m_V": Flat(a, b)})
+            n = len(part["m_V [GeV]"])
+            rows = np.random.default_rng(1).choice(n, round(w / weights.max() * n), replace=False)
+            parts.append({k: v[rows] for k, v in part.items()})
+        draws = {k: np.concatenate([part[k] for part in parts]) for k in draws}
+        print(f"  the two runs are combined with weights {weights[0]:.3g} and {weights[1]:.3g}")
+    print(f"{'':16s}{'median':>10s}{'68 %':>20s}{'95 %':>20s}")
     for name, v in draws.items():
         q = np.quantile(v, [0.5, 0.158655, 0.841345, 0.025, 0.975])
-        print(
-            f"  {name:14s}{q[0]:10.3f}   [{q[1]:7.3f},{q[2]:7.3f}]   [{q[3]:7.3f},{q[4]:7.3f}]"
-            f" {quality[name][0]:7.3f}{quality[name][1]:7.0f}"
-        )
-    worst = max(posterior.diagnostics.items(), key=lambda item: item[1]["rhat"])
-    verdict = "ok" if posterior.ok else "; ".join(posterior.verdict)
-    print(
-        f"  4 chains, {int(posterior.stats['diverging'].sum())} divergences in {posterior.log_prob.size} draws, worst R-hat of a "
-        f"parameter {worst[1]['rhat']:.3f} ({worst[0]}), verdict: {verdict}"
-    )
+        print(f"  {name:14s}{q[0]:10.3f}   [{q[1]:7.3f},{q[2]:7.3f}]   [{q[3]:7.3f},{q[4]:7.3f}]")
     m, x = draws["m_V [GeV]"], draws["log10 |X|"]
     print(f"  correlation of log m_V and log |X|: {np.corrcoef(np.log10(m), x)[0, 1]:.3f}")
-    for a, b in ((3, 4), (4, 5), (9, 11), (18, 20)) if region == "high" else ((0, 0.2), (0.3, 0.6), (0.6, 0.9), (0.9, 1.2)):
-        chosen = x[(m > a) & (m < b)]
-        text = (
-            f"log10 |X| in [{np.quantile(chosen, 0.025):.2f}, {np.quantile(chosen, 0.975):.2f}] (95 %)" if len(chosen) > 40 else ""
-        )
-        print(f"  m_V in [{a:g}, {b:g}] GeV: {100 * len(chosen) / len(m):.1f} % of the draws {text}")
+    edges = WINDOWS[region]
+    weights = window_weights(only, sign, edges, points=points)
+    print("  mass window      share of the draws   the same integrated without chains   log10 |X|, 95 %")
+    for a, b, w in zip(edges[:-1], edges[1:], weights, strict=True):
+        inside = x[(m > a) & (m < b)]
+        text = "[{:.2f}, {:.2f}]".format(*np.quantile(inside, [0.025, 0.975])) if len(inside) > 40 else ""
+        print(f"  {a:5g} to {b:4g} GeV   {len(inside) / len(m):12.4f} {w:30.2g} {'':18s} {text}")
     print(f"  took {time.monotonic() - t0:.0f} s", flush=True)
     return draws
 

@@ -31,7 +31,7 @@ DROP = ["DeltaM_s", "S_psiphi", "a_fs_s", "a_mu"]
 
 def likelihood(uncertainties: str) -> fipjax.Likelihood:
     """The likelihood of the fit with the chosen treatment of theory uncertainties."""
-    return fipjax.Likelihood("deft64", "2021", constraints="none", region="high", drop=DROP, uncertainties=uncertainties)
+    return fipjax.Likelihood("deft64", "2021", constraints="none", region="high-paper", drop=DROP, uncertainties=uncertainties)
 
 
 def ensemble(like, start: np.ndarray, steps: int, seed: int = 0) -> dict[str, np.ndarray]:

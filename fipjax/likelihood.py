@@ -45,15 +45,16 @@ def inputs_for(vintage: str, inputs: Inputs | None = None) -> dict[str, float]:
     return par
 
 
-def build_theory(model: Model, params: Mapping[str, Any]) -> Theory:
+def build_theory(model: Model, params: Mapping[str, Any], conventions: str = "default") -> Theory:
     """Theory from (B,) arrays; parameters that are not given take their default, and those whose default is 0 are left out
-    (absent couplings cost nothing)."""
+    (absent couplings cost nothing).  conventions "as_printed": with the formulas of the model's paper as they are printed."""
     full = dict(params)
     b = next(iter(full.values())).shape if full else (1,)
     for p in model.parameters:
         if p.name not in full and p.default not in (None, 0.0):
             full[p.name] = jnp.full(b, p.default)
-    return model.build(full)
+    build = model.printed if conventions == "as_printed" and model.printed is not None else model.build
+    return build(full)
 
 
 def block_size() -> int:
@@ -151,7 +152,8 @@ class Likelihood:
     uncertainties: "fixed" (covariance from draws of all hadronic inputs, at the SM or at ``covariance_at``), "nuisance" (every
     hadronic input that matters is a free parameter with its correlated Gaussian prior: names "z(INPUT)", independent unit normals;
     :meth:`physical` turns them into inputs) or "none".
-    covariance_at: model parameters at which the theory covariance is drawn.  conventions: "default" or "flavio".
+    covariance_at: model parameters at which the theory covariance is drawn.  conventions: "default", "as_printed" (formulas of the
+    papers with their errors, docs/errata.md) or "flavio".
     charmonium: keep bins between 8.7 and 14 GeV^2.  draws, seed: of the theory covariance.  inputs: other central values.
     measurements: paths or MeasurementSet objects of the user.
 
@@ -196,6 +198,7 @@ class Likelihood:
             raise InputError(f"draws = {draws!r} (allowed: an integer >= 100)")
         self.uncertainties = uncertainties
         self.constraints = _constraints.choose(constraints)
+        self.context = _constraints.Context(data, conventions)
         extra = [m if isinstance(m, _data.MeasurementSet) else _data.load_set(m) for m in measurements]
         self.dataset = _data.select(data, FAMILIES, use=use, drop=drop, charmonium=charmonium, extra=extra)
         if not self.dataset.observables:
@@ -222,7 +225,7 @@ class Likelihood:
         if uncertainties == "fixed":
             at = Theory()
             if covariance_at is not None:
-                at = build_theory(self.model, {k: jnp.array([v]) for k, v in covariance_at.items()})
+                at = build_theory(self.model, {k: jnp.array([v]) for k, v in covariance_at.items()}, conventions)
             self.theory_covariance = theory_covariance(self.predictor, self.inputs, a_mu, at, draws, seed)
         elif uncertainties == "nuisance":
             self._add_nuisances(a_mu)
@@ -369,7 +372,7 @@ class Likelihood:
         full = {n: v for n, v in x.items() if n not in self.nuisances}
         for name, value in self.fixed.items():
             full[name] = jnp.full(b, value)
-        return build_theory(self.model, full)
+        return build_theory(self.model, full, self.context.conventions)
 
     def _chi2(self, prediction):
         d = self.dataset
@@ -400,11 +403,16 @@ class Likelihood:
         log_prob = -0.5 * chi2
         allowed = jnp.ones((b,), bool)
         for c in self.constraints:
-            r = c.ratio(theory)
+            r = c.ratio(theory, self.context)
             if r is not None:
-                log_prob = log_prob + c.log_likelihood(r)
+                if not self._measured(c):
+                    log_prob = log_prob + c.log_likelihood(r)
                 allowed = allowed & c.allowed(r)
         return {"log_prob": log_prob, "chi2": chi2, "allowed": allowed}
+
+    def _measured(self, c: _constraints.Constraint) -> bool:
+        """Whether the data of this likelihood hold the measurement behind a constraint."""
+        return any(o == n or o.startswith(n + "[") for o in self.dataset.observables for n in c.observables)
 
     def _evaluate(self, x):
         return in_blocks(self._block, x, self.batch)

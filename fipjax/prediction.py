@@ -72,6 +72,7 @@ class _Evaluator:
 
     def __init__(self, observables: tuple[str, ...], vintage: str, inputs: Inputs | None, conventions: str):
         self.predictor = Predictor(observables, conventions)
+        self.context = _constraints.Context(vintage, conventions)
         par = inputs_for(vintage, inputs)
 
         def prepare(p):
@@ -89,13 +90,15 @@ class _Evaluator:
         def run(x, tables):
             if x and next(iter(x.values())).shape[0] > 1:
                 # many points: bring the tables into the form for theories of this structure once
-                tables = self.predictor.contract(build_theory(model, {k: v[:1] for k, v in x.items()}), tables)
+                tables = self.predictor.contract(
+                    build_theory(model, {k: v[:1] for k, v in x.items()}, self.context.conventions), tables
+                )
 
             def block(y):
-                theory = build_theory(model, y)
+                theory = build_theory(model, y, self.context.conventions)
                 b = next(iter(y.values())).shape[0] if y else 1
                 values = self.predictor(theory, tables)
-                ratios = {c.name: c.ratio(theory) for c in which}
+                ratios = {c.name: c.ratio(theory, self.context) for c in which}
                 ratios = {n: jnp.broadcast_to(r, (b,)) for n, r in ratios.items() if r is not None}
                 return jnp.broadcast_to(values, (values.shape[0], b)), ratios
 
@@ -128,7 +131,8 @@ def predict(
     model: name or Model.  params: name -> number or array (they broadcast); complex where the model allows it.
     observables: flavio names with bins, e.g. ``["<dBR/dq2>(B+->Kmumu)[1.1,6.0]"]``.  data: vintage, which fixes the
     Standard-Model a_mu.  constraints: also evaluate these bounds ("all", "none" or names).  inputs: other input values.
-    conventions: "default", or "flavio" for that program's simplifications (docs/bsll.md).
+    conventions: "default", "as_printed" for the papers' formulas with their errors (docs/errata.md), or "flavio" for that program's
+    simplifications (docs/bsll.md).
 
     Returns a :class:`Prediction` keyed by the names as given; values in powers of GeV.
     Raises InputError for unknown names, values out of range, bins that are reversed or outside the physical region.

@@ -23,7 +23,11 @@ class VectorMediator:
     Powers of q^2 in a coupling stand for the transverse structure (q^2 g - q q) of a d_sigma V^(sigma rho) operator
     (arXiv:2106.12582 eq. 2.3), which does not contribute to longitudinal exchange.
     mass, width: (B,) GeV.  Couplings: (K, B), real or complex (b-s only), or None where absent.
-    partial_widths: final state -> (B,) GeV, where the model predicts them.
+    nue_L, numu_L, nutau_L: V_mu nubar gamma^mu g P_L nu, (K, B).
+    epsilon: kinetic mixing (B,), a coupling epsilon e Q to every charged particle beside the couplings above.
+    dark_mass (N, B) in GeV, dark_strength (N, B): dark Dirac fermions with a vector coupling g, strength g^2; invisible.
+    partial_widths: final state -> (B,) GeV, where the model predicts them: "mumu", "ee", "tautau", "hadrons" (visible), "dark",
+    "nunu" (invisible).
     scheme: form of the propagator, "sqrt_q2" (i Gamma sqrt(q2), 2106.12582) or "constant" (i m Gamma, 2002.11150).
     """
 
@@ -35,6 +39,12 @@ class VectorMediator:
     mu_A: Array | None = None
     e_V: Array | None = None
     e_A: Array | None = None
+    nue_L: Array | None = None
+    numu_L: Array | None = None
+    nutau_L: Array | None = None
+    epsilon: Array | None = None
+    dark_mass: Array | None = None
+    dark_strength: Array | None = None
     partial_widths: dict[str, Array] = field(default_factory=dict)
     name: str = "V"
     scheme: str = "sqrt_q2"
@@ -55,9 +65,12 @@ class Theory:
 
 jax.tree_util.register_dataclass(
     VectorMediator,
-    data_fields=["mass", "width", "bs_L", "bs_R", "mu_V", "mu_A", "e_V", "e_A", "partial_widths"],
+    data_fields=[
+        "mass", "width", "bs_L", "bs_R", "mu_V", "mu_A", "e_V", "e_A", "nue_L", "numu_L", "nutau_L", "epsilon", "dark_mass",
+        "dark_strength", "partial_widths",
+    ],
     meta_fields=["name", "scheme"],
-)
+)  # fmt: skip
 jax.tree_util.register_dataclass(Theory, data_fields=["mediators", "wc", "a_mu", "couplings"], meta_fields=[])
 
 
@@ -84,3 +97,30 @@ def poly_sum(a: Array | None, b: Array | None, sign: float = 1.0) -> Array | Non
         return jnp.concatenate([p, jnp.zeros((k - p.shape[0], *p.shape[1:]), p.dtype)]) if p.shape[0] < k else p
 
     return pad(a) + sign * pad(b)
+
+
+def evaluate_at(poly: Array | None, q2: Array) -> Array:
+    """A coupling polynomial (K, B) at q2 (B,); 0 for None."""
+    if poly is None:
+        return jnp.zeros_like(q2)
+    value = poly[-1]
+    for c in poly[-2::-1]:
+        value = value * q2 + c
+    return value
+
+
+INVISIBLE = ("dark", "nunu")
+
+
+def branching(m: VectorMediator, *channels: str) -> Array:
+    """Branching fraction of V to the channels together (B,): sum of their partial widths over the total width."""
+    zero = jnp.zeros_like(m.mass)
+    known = sum((m.partial_widths[c] for c in channels if c in m.partial_widths), zero)
+    # a total width below its parts is a matter for the constraint "total_width"
+    every = sum(m.partial_widths.values(), zero)
+    return known / jnp.maximum(jnp.maximum(m.width, every), 1e-300)
+
+
+def invisible_branching(m: VectorMediator) -> Array:
+    """Branching fraction into dark fermions and neutrinos (B,)."""
+    return branching(m, *INVISIBLE)

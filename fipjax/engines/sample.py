@@ -23,6 +23,7 @@ import numpy as np
 
 from fipjax import _arviz
 from fipjax._version import __version__
+from fipjax.engines.coordinates import Coordinates
 from fipjax.engines.fit import (
     Engine,
     FitResult,
@@ -489,20 +490,23 @@ def _starting_points(engine: Engine, chains: int, seed: int, progress: bool, ene
 
 
 def _start_with_nuisances(like, target: Target, chains: int, seed: int, progress: bool):
-    """Starting points for model and nuisances: modes of the likelihood with a fixed theory covariance, nuisances near 0."""
+    """Where chains over model and nuisances start, and in which metric: from a run with a fixed theory covariance.
+
+    Draws of that run for the model, nuisances near 0; its covariance as metric of the model, unit for the standardised
+    nuisances.  Both posteriors are close to each other, so that no long warm-up has to find what is already known.
+    """
     simple = like.with_uncertainties("fixed")
     quick = Target(simple)
-    engine = Engine(quick, "gaussian")
-    prior = jax.jit(quick.log_prior_real)
-
-    def energy(u: np.ndarray) -> np.ndarray:
-        value = -engine(u)["log_prob"] - np.asarray(prior(jnp.asarray(u)))
-        return np.where(np.isfinite(value), value, np.inf)
-
-    u, modes = _starting_points(engine, chains, seed, progress, energy)
-    rng = np.random.default_rng([seed, 5])
+    coordinates = Coordinates(quick)
+    before = sample(simple, chains, warmup=500, draws=500, seed=seed, progress=progress)
+    u = np.asarray(quick.u({k: jnp.asarray(v) for k, v in before.samples.items()}))
+    w = coordinates.w_of_u(u)
     # the model's parameters come first in the names of both likelihoods
-    return np.concatenate([u, 0.5 * rng.normal(size=(chains, target.n - quick.n))], axis=1), modes
+    rng = np.random.default_rng([seed, 5])
+    start = np.concatenate([u[:, -1], 0.5 * rng.normal(size=(chains, target.n - quick.n))], axis=1)
+    metric = {("model",): np.cov(w.reshape(-1, quick.n), rowvar=False).reshape(quick.n, quick.n),
+              ("nuisance",): np.ones(target.n - quick.n)}  # fmt: skip
+    return start, before.modes, metric
 
 
 def _given_points(target: Target, init, chains: int, seed: int, energy: Callable) -> np.ndarray:
@@ -543,16 +547,16 @@ def _given_points(target: Target, init, chains: int, seed: int, energy: Callable
 # ---------------------------------------------------------------------------------------------- NUTS
 
 
-def _potential(target: Target):
-    """Potential of one point u (n,).
+def _potential(target: Target, coordinates: Coordinates):
+    """Potential of one point w (n,).
 
     Under vmap it is one batched call of the likelihood, which keeps points where its kernels want them.
     """
 
-    def energies(u):
-        log_like = target.log_like(u)
+    def energies(w):
+        log_like = target.log_like(coordinates.u_of_w(w))
         # nan counts as outside: the trajectory ends there as a divergence
-        return -jnp.where(jnp.isnan(log_like), -jnp.inf, log_like) - target.log_prior_real(u)
+        return -jnp.where(jnp.isnan(log_like), -jnp.inf, log_like) - coordinates.log_prior(w)
 
     def batch(u):
         value, back = jax.vjp(energies, u)
@@ -588,7 +592,8 @@ class _Run:
         if n_model is not None:
             of_vector = potential
             potential = lambda parts: of_vector(jnp.concatenate([parts["model"], parts["nuisance"]]))  # noqa: E731
-            options = {**options, "dense_mass": [("model",)] if options["dense_mass"] else False}
+            dense = options["dense_mass"] or "inverse_mass_matrix" in options
+            options = {**options, "dense_mass": [("model",)] if dense else False}
         self.kernel = NUTS(potential_fn=potential, **options)
         self.warmup = warmup
         self.vectorized = vectorized
@@ -596,17 +601,17 @@ class _Run:
         self._init = jax.jit(lambda key, *point: self.kernel.init(key, warmup, init_params=ParamInfo(*point)))
         self._block = jax.jit(self._advance, donate_argnums=1)
 
-    def start(self, key, u, potential, grad):
-        return self._init(key, self._parts(jnp.asarray(u)), jnp.asarray(potential), self._parts(jnp.asarray(grad)))
+    def start(self, key, w, potential, grad):
+        return self._init(key, self._parts(jnp.asarray(w)), jnp.asarray(potential), self._parts(jnp.asarray(grad)))
 
-    def _parts(self, u):
+    def _parts(self, w):
         n = self.n_model
-        return u if n is None else {"model": u[..., :n], "nuisance": u[..., n:]}
+        return w if n is None else {"model": w[..., :n], "nuisance": w[..., n:]}
 
     def _kept(self, state) -> dict:
         z = state.z
         return {
-            "u": z if self.n_model is None else jnp.concatenate([z["model"], z["nuisance"]], axis=-1),
+            "w": z if self.n_model is None else jnp.concatenate([z["model"], z["nuisance"]], axis=-1),
             "potential": state.potential_energy,
             "diverging": state.diverging,
             "energy": state.energy,
@@ -673,27 +678,34 @@ def sample(
         chain_method = "threads" if jax.default_backend() == "cpu" else "vectorized"
     target = Target(like)
 
+    coordinates = Coordinates(target)
+
     engine = Engine(target, "gaussian")
-    prior = jax.jit(jax.vmap(jax.value_and_grad(target.log_prior_real)))
+    prior = jax.jit(target.log_prior_real)
+    prior_w = jax.jit(jax.vmap(jax.value_and_grad(coordinates.log_prior)))
+    back = jax.jit(lambda w, grad: jax.vjp(coordinates.u_of_w, w)[1](grad)[0])
 
     def potential_at(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Potential (N,), inf where it is not finite, and its gradient (N, n) of points (N, n)."""
+        """Potential (N,) in w, inf where it is not finite, and its gradient (N, n) at the points u (N, n)."""
         like_part = engine(u)
-        value, grad = (np.asarray(a) for a in prior(jnp.asarray(u)))
+        w = jnp.asarray(coordinates.w_of_u(u))
+        value, grad = (np.asarray(a) for a in prior_w(w))
         value = -like_part["log_prob"] - value
-        return np.where(np.isfinite(value), value, np.inf), -like_part["grad_log_prob"] - grad
+        return np.where(np.isfinite(value), value, np.inf), -np.asarray(back(w, like_part["grad_log_prob"])) - grad
 
     def energy(u: np.ndarray) -> np.ndarray:
-        return potential_at(u)[0]
+        value = -engine(u)["log_prob"] - np.asarray(prior(jnp.asarray(u)))
+        return np.where(np.isfinite(value), value, np.inf)
 
     modes: list[dict] = []
+    metric = None
     if init is None and getattr(like, "nuisances", None):
-        u0, modes = _start_with_nuisances(like, target, chains, seed, progress)
+        u0, modes, metric = _start_with_nuisances(like, target, chains, seed, progress)
     elif init is None:
         u0, modes = _starting_points(engine, chains, seed, progress, energy)
     else:
         u0 = _given_points(target, init, chains, seed, energy)
-    start = (u0, *potential_at(u0))
+    start = (coordinates.w_of_u(u0), *potential_at(u0))
     bad = np.flatnonzero(~np.isfinite(start[1]))
     if len(bad):
         raise InputError(f"init: the likelihood is not finite at the start of chain {bad[0]}")
@@ -703,29 +715,35 @@ def sample(
         "dense_mass": bool(dense_mass),
         "max_tree_depth": max_tree_depth,
     }
+    if metric is not None:
+        # hundreds of dimensions: a metric from a short warm-up would be noisier than the known one
+        options |= {"inverse_mass_matrix": metric, "adapt_mass_matrix": False}
     settings = {"chains": chains, "warmup": warmup, "draws": draws, "thin": thin, "seed": seed,
                 "chain_method": chain_method, "target_accept": target_accept, "dense_mass": bool(dense_mass),
                 "max_tree_depth": max_tree_depth, "init": "fit" if init is None else type(init).__name__}  # fmt: skip
-    blocks, complete = _drive(target, start, warmup, draws * thin, chain_method, options, seed, progress)
+    blocks, complete = _drive(target, coordinates, start, warmup, draws * thin, chain_method, options, seed, progress)
     kept = {k: np.concatenate([b[k] for b in blocks], axis=1) for k in blocks[0]} if blocks else None
     n = kept["energy"].shape[1] // thin if kept else 0
     if kept is None or n == 0:
         raise KeyboardInterrupt("interrupted before the first draw")
-    posterior = _collect(target, kept, n, thin, settings, modes, complete, time.monotonic() - t0)
+    posterior = _collect(target, coordinates, kept, n, thin, settings, modes, complete, time.monotonic() - t0)
     if not complete:
         raise SampleInterrupted(posterior)
     return posterior
 
 
-def _drive(target: Target, start: tuple, warmup: int, steps: int, method: str, options: dict, seed: int, progress: bool):
+def _drive(
+    target: Target, coordinates: Coordinates, start: tuple, warmup: int, steps: int, method: str, options: dict, seed: int,
+    progress: bool,
+):  # fmt: skip
     """Run all chains in blocks; list of blocks name -> (chains, n, ...) after warm-up, and whether all was run.
 
-    ``start``: points (chains, n), their potentials (chains,) and gradients (chains, n).
+    ``start``: points w (chains, n), their potentials (chains,) and gradients (chains, n).
     """
     chains = len(start[0])
     vectorized = method == "vectorized"
     n_model = len(target.names) - len(getattr(target.like, "nuisances", ()))
-    run = _Run(_potential(target), warmup, vectorized, options, None if n_model == len(target.names) else n_model)
+    run = _Run(_potential(target, coordinates), warmup, vectorized, options, None if n_model == len(target.names) else n_model)
     keys = jax.random.split(jax.random.PRNGKey(seed), chains)
     states = [run.start(keys, *start)] if vectorized else [run.start(*c) for c in zip(keys, *start, strict=True)]
     blocks: list[dict] = []
@@ -786,14 +804,16 @@ def _describe(like, samples) -> dict[str, dict]:
     return {k: v for k, v in about.items() if k in samples}
 
 
-def _collect(target: Target, kept: dict, n: int, thin: int, settings, modes, complete, seconds) -> Posterior:
+def _collect(
+    target: Target, coordinates: Coordinates, kept: dict, n: int, thin: int, settings, modes, complete, seconds
+) -> Posterior:
     """Posterior of every ``thin``-th step; ``kept``: name -> (chains, steps, ...)."""
     use = slice(thin - 1, n * thin, thin)
-    u = kept["u"][:, use]
-    x = target.points(u)
-    prior = jax.jit(target.log_prior_real)
+    w = jnp.asarray(kept["w"][:, use])
+    x = target.points(np.asarray(jax.jit(coordinates.u_of_w)(w)))
+    prior = jax.jit(coordinates.log_prior)
     stats = {k: np.asarray(kept[k][:, use]) for k in STATS}
-    stats["diverging"] = kept["diverging"][:, : n * thin].reshape(len(u), n, thin).any(axis=2)
+    stats["diverging"] = kept["diverging"][:, : n * thin].reshape(len(w), n, thin).any(axis=2)
     like = target.like
     samples = {k: np.ascontiguousarray(x[..., i]) for i, k in enumerate(target.names)}
     if getattr(like, "nuisances", None):
@@ -803,7 +823,7 @@ def _collect(target: Target, kept: dict, n: int, thin: int, settings, modes, com
         names=tuple(samples),
         samples=samples,
         # the potential holds the likelihood already: no second evaluation
-        log_prob=-kept["potential"][:, use] - np.asarray(prior(jnp.asarray(u))),
+        log_prob=-kept["potential"][:, use] - np.asarray(prior(w)),
         stats=stats,
         ebfmi=ebfmi(kept["energy"]),
         settings=settings,

@@ -58,11 +58,25 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Products:
+    """Couplings that most data see only as products anchor x partner: NUTS moves in those (fipjax.engines.coordinates).
+
+    log_scale: from the other parameters (dict name -> array), ln of the size of the products that matter, up to a constant.
+    """
+
+    anchor: str
+    partners: tuple[str, ...]
+    log_scale: Callable[[Mapping], object] | None = None
+
+
+@dataclass(frozen=True)
 class Model:
     """A model: ``build(params) -> Theory`` with params a dict name -> (B,) arrays; pure JAX.
 
     priors: default priors of the parameters a fit varies; parameters without one are fixed at their default.
     regions: named sets of priors that replace some of the defaults (for instance a mass range).
+    printed: the same as ``build`` with the formulas of the paper as printed, errors included.
+    products: couplings that matter as products, for the sampler.
     """
 
     name: str
@@ -72,6 +86,8 @@ class Model:
     build: Callable[[Mapping], Theory]
     priors: Mapping[str, Prior] = field(default_factory=dict)
     regions: Mapping[str, Mapping[str, Prior]] = field(default_factory=dict)
+    printed: Callable[[Mapping], Theory] | None = None
+    products: Products | None = None
 
     def parameter(self, name: str) -> Parameter:
         for p in self.parameters:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from fipjax.models.base import Model, Parameter, register_model
+from fipjax.models.base import Model, Parameter, Products, register_model
 from fipjax.priors import Flat, LogFlat, SignedLog
 from fipjax.theory import Theory, VectorMediator
 from fipkernels import g2, widths
@@ -72,7 +72,15 @@ def build(params) -> Theory:
 
     # partial width at q^2 = m_V^2
     partial = {"mumu": widths.vector_to_fermions(mass, M_MU, on_shell(mu_v), on_shell(mu_a))}
-    width = params["gamma_V"] * mass if "gamma_V" in params else partial["mumu"]
+    width = partial["mumu"]
+    dark_mass = dark_strength = None
+    if "gamma_V" in params:
+        width = params["gamma_V"] * mass
+        # what is not muons is light dark matter (2106.12582 section 3): one massless Dirac fermion with that partial width
+        rest = width - partial["mumu"]
+        partial["dark"] = jnp.where(rest > 0.0, rest, 0.0)
+        dark_mass = zero[None]
+        dark_strength = 12.0 * jnp.pi * partial["dark"][None] / mass
     g_v = zero if mu_v is None else mu_v[0]
     g_a = zero if mu_a is None else mu_a[0]
     a_mu = g2.delta_a_mu_vector(g_v, g_a, mass, M_MU)
@@ -91,6 +99,8 @@ def build(params) -> Theory:
                 bs_R=_poly(params, "C4p_bsV", "C6p_bsV"),
                 mu_V=mu_v,
                 mu_A=mu_a,
+                dark_mass=dark_mass,
+                dark_strength=dark_strength,
                 partial_widths=partial,
             ),
         ),
@@ -113,6 +123,11 @@ def dimension_six_g2(v6):
 # overall sign of (b-s, muon) couplings is unobservable: the b-s coupling is taken positive, the muon ones have both signs.
 _LOG = (1e-10, 1.0)
 _HIGH, _LOW = Flat(2.0, 20.0), Flat(0.01, 2.0)
+
+
+def _log_scale(params):
+    # C9 = K X/(q^2 - m_V^2) at a typical q^2 of 4 GeV^2, without its sign change
+    return jnp.log(params["m_V"] ** 2 + 4.0)
 
 
 def _restriction(name, bs, mu_v, mu_a, text):
@@ -138,6 +153,7 @@ def _restriction(name, bs, mu_v, mu_a, text):
                 "high-paper": {"m_V": _HIGH, **signs(-1)},
                 "low-paper": {"m_V": _LOW, **signs(1)},
             },
+            products=Products(bs.name, (mu_v.name, mu_a.name), _log_scale),
         )
     )
 

@@ -13,14 +13,14 @@ from fipjax.hadronic import derive
 from fipjax.observables.base import GROUPS, Request, parse
 from fipjax.theory import Theory
 
-# "flavio": where flavio 2.7.1 simplifies, do as it does (for comparisons)
-CONVENTIONS = ("default", "flavio")
+# "flavio": where flavio 2.7.1 simplifies, do as it does (to compare); "as_printed": formulas of the five papers, errors included
+CONVENTIONS = ("default", "flavio", "as_printed")
 
 
 class Predictor:
     """Evaluates a fixed list of observables; requests of one group share their nodes and weights.
 
-    names: observables as the user wrote them.  conventions: "default", or "flavio" for that program's simplifications.
+    names: observables as the user wrote them.  conventions: one of CONVENTIONS.
     ``tables(par)`` holds all that does not depend on new physics; ``contract(theory, tables)`` makes them ready for theories of one
     structure (done on the fly if left out); ``__call__(theory, tables)`` returns an array (n_observables, B).  All pure JAX.
     """

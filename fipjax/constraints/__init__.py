@@ -1,0 +1,13 @@
+"""Bounds on the narrow waist: registry in :mod:`fipjax.constraints.base`, one file per kind of search."""
+
+from fipjax.constraints import consistency  # noqa: F401
+from fipjax.constraints.base import (
+    CONSTRAINTS,
+    Constraint,
+    Context,
+    choose,
+    list_constraints,
+    register_constraint,
+)
+
+__all__ = ["CONSTRAINTS", "Constraint", "Context", "choose", "list_constraints", "register_constraint"]
