@@ -360,9 +360,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--observable", action="append", metavar="NAME", help="flavio name with bin; may be repeated")
     p.add_argument("--data", default="latest", metavar="VINTAGE", help="2021, datta2022 or latest: fixes the SM a_mu")
     p.add_argument("--constraints", default="all", help="all, none or one name")
-    p.add_argument(
-        "--conventions", default="default", help="default, as_printed (errors of the papers included) or flavio"
-    )
+    p.add_argument("--conventions", default="default", help="default, as_printed (errors of the papers included) or flavio")
     p.add_argument("--json", action="store_true", help="print JSON")
 
     def positive(text: str) -> int:

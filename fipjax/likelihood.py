@@ -97,7 +97,7 @@ def theory_covariance(
     key = hashlib.sha256()
     for a in (par.value, par.sigma, *(m for _, m in par.blocks)):
         key.update(np.ascontiguousarray(a, dtype=float).tobytes())
-    key.update(repr((__version__, [r.name for r in predictor.requests], dict(extra), draws, seed)).encode())
+    key.update(repr((__version__, predictor.conventions, [r.name for r in predictor.requests], dict(extra), draws, seed)).encode())
     store = None
     if _cache.CACHE_DIR and not jax.tree.leaves(theory):
         store = Path(_cache.CACHE_DIR).parent / "covariance" / f"{key.hexdigest()[:32]}.npy"

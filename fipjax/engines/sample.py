@@ -293,17 +293,24 @@ class Posterior:
         var_attrs = {}
         for k in self.names:
             about = self.parameters.get(k, {})
-            var_attrs[k] = {
+            var_attrs[_variable(k)] = {
                 "long_name": about.get("latex") or k,
                 "units": about.get("unit", ""),
                 "description": about.get("description", ""),
             }
         stats = {**self.stats, "log_prob": self.log_prob}
-        return _arviz.build({"posterior": dict(self.samples), "sample_stats": stats}, attrs, var_attrs)
+        return _arviz.build(
+            {"posterior": {_variable(k): v for k, v in self.samples.items()}, "sample_stats": stats}, attrs, var_attrs
+        )
 
     def save(self, path: str | os.PathLike) -> None:
         """Write netCDF that arviz reads; InputError if the file cannot be written."""
         _arviz.write(path, self.to_arviz())
+
+
+def _variable(name: str) -> str:
+    """A parameter's name in netCDF, where a slash separates groups."""
+    return name.replace("/", "_over_")
 
 
 def load_posterior(path: str | os.PathLike) -> Posterior:
@@ -317,7 +324,7 @@ def load_posterior(path: str | os.PathLike) -> Posterior:
         stats = groups["sample_stats"]
         return Posterior(
             names=names,
-            samples={k: groups["posterior"][k] for k in names},
+            samples={k: groups["posterior"][_variable(k)] for k in names},
             log_prob=stats["log_prob"],
             stats={k: stats[k] for k in STATS},
             ebfmi=np.array(meta["ebfmi"], float),

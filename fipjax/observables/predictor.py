@@ -28,6 +28,7 @@ class Predictor:
     def __init__(self, names: Sequence[str], conventions: str = "default"):
         if conventions not in CONVENTIONS:
             raise unknown("conventions", conventions, CONVENTIONS)
+        self.conventions = conventions
         self.requests: list[Request] = [parse(n) for n in names]
         groups: dict[str, list[int]] = {}
         for i, r in enumerate(self.requests):
