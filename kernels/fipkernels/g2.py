@@ -288,3 +288,16 @@ def delta_a_mu_scalar(g_s, g_p, m_phi, m_mu):
     """Delta a_mu of a neutral spin-0 boson with phi mubar (g_s + i g_p gamma5) mu; arguments as delta_a_mu_vector."""
     x = m_mu / m_phi
     return x * x / (8.0 * math.pi**2) * (_abs2(g_s) * scalar(x) + _abs2(g_p) * pseudoscalar(x))
+
+
+def tuned_axial(g_v, m_v, m_mu, a_max):
+    """|g_a| >= 0 that brings Delta a_mu of a vector coupling g_v down to a_max; 0 where it is below already.
+
+    2106.12582 section 4.3: the axial contribution is negative.  Elementwise; m_v, m_mu in GeV, a_max > 0.  The derivative by g_v is
+    that of a square root: large just above the point where tuning sets in, and set to 0 at it and below.
+    """
+    x = m_mu / m_v
+    scale = x * x / (8.0 * math.pi**2)
+    excess = (scale * g_v * g_v * vector(x) - a_max) / (-scale * axial(x))
+    over = excess > 0.0
+    return jnp.where(over, jnp.sqrt(jnp.where(over, excess, 1.0)), 0.0)

@@ -244,3 +244,17 @@ def test_fits_are_what_the_generator_prints():
             fit = [float(c) for c in t.chebyshev_to_powers(f, scale * mp.mpf("1e-17"))]
             np.testing.assert_allclose(getattr(g2, name), fit, rtol=0, atol=1e-16)
     assert float(t.G2_HALF) == g2._HALF
+
+
+def test_tuned_axial():
+    """With the tuned axial coupling the shift is what was asked for; below it nothing is tuned, with a finite gradient."""
+    m = jnp.array([0.01, 0.1, 1.0, 10.0])
+    limit = 3.69e-9
+    g = jnp.array([1e-2, 1e-2, 1e-1, 1.0])
+    t = g2.tuned_axial(g, m, 0.10565837, limit)
+    np.testing.assert_allclose(g2.delta_a_mu_vector(g, t, m, 0.10565837), limit, rtol=1e-9)
+    # 2106.12582 section 4.3: heavy vectors need |t| = 0.447 |g|
+    assert float(t[-1] / g[-1]) == pytest.approx(0.4468, abs=2e-3)
+    small = g * 1e-4
+    value, back = jax.vjp(lambda v: g2.tuned_axial(v, m, 0.10565837, limit), small)
+    assert np.all(np.asarray(value) == 0.0) and np.all(np.asarray(back(jnp.ones(4))[0]) == 0.0)
