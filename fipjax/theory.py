@@ -118,7 +118,9 @@ def branching(m: VectorMediator, *channels: str) -> Array:
     known = sum((m.partial_widths[c] for c in channels if c in m.partial_widths), zero)
     # a total width below its parts is a matter for the constraint "total_width"
     every = sum(m.partial_widths.values(), zero)
-    return known / jnp.maximum(jnp.maximum(m.width, every), 1e-300)
+    total = jnp.maximum(m.width, every)
+    some = total > 0.0
+    return jnp.where(some, known / jnp.where(some, total, 1.0), 0.0)
 
 
 def invisible_branching(m: VectorMediator) -> Array:
