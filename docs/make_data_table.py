@@ -58,6 +58,8 @@ REASONS = {
     "charmonium region": "a bin that overlaps {low} to {up} GeV^2; `charmonium = true` keeps it",
     "repeats other numbers": "a number without bin that repeats others of its set, such as the two inputs of an average",
     "not predicted": "an observable that fipjax does not compute",
+    "unreliable prediction": "a number whose prediction cannot be trusted; the remarks of its set say why",
+    "unconfirmed sign": "a number whose sign convention is not certain; the remarks of its set say why",
 }
 
 
@@ -197,8 +199,10 @@ Measurements come in sets, one file and one publication each, in `fipjax/data/me
 {vintages}
 
 `fipjax data` prints the list, `fipjax data --json` every number. A likelihood takes all numbers of its vintage that fipjax can
-predict, after the rules below; `use` and `drop` choose among them by set, arXiv number or observable (`*` and `?` are wildcards).
-Naming a set in `use` also brings in one that is in no vintage. Your own numbers: [own_measurement.md](own_measurement.md).
+predict, after the rules below; `use` and `drop` choose among them by set, arXiv number or observable (`*` and `?` are wildcards,
+but `K*mumu` is the K*). The id of a set in `use` also brings in one outside the vintage, and so does its arXiv number if the
+vintage has nothing of that publication. An entry of `use` that finds no number is an error; one of `drop` is an error if nothing of
+that name exists in any vintage. Your own numbers: [own_measurement.md](own_measurement.md).
 
 The fit of arXiv:2106.12582 (sec. 5.1) names R_K, R_K*, the angular observables of B0 -> K*0 mu mu and the branching fractions of
 B -> K(*) mu mu. These are {n_paper} of the {n_2021} numbers of `2021`:
@@ -230,7 +234,8 @@ In the words of the code: *{rule}*
 ## Errors and correlations
 
 * Asymmetric errors: the error on the side of the prediction counts. Statistical and systematic errors are added in quadrature.
-* Correlations are those of the total errors, as published. *{systematic}*
+* Correlations are those of the total errors, as published. *{systematic}* All other numbers of a set without a matrix are taken as
+  uncorrelated; for the angular analysis of ATLAS that is an approximation, see its remark.
 * Different publications are independent.
 * The Standard-Model value of a_mu and its error belong to the vintage: {a_mu}.
 

@@ -460,7 +460,7 @@ def belle2_best() -> tuple[float, float, float]:
     """(chi2, mass, BR) of the best narrow invisible particle on top of the Standard Model."""
     with jax.ensure_compile_time_eval():
         mass, br = np.meshgrid(np.linspace(0.05, 4.0, 80), np.linspace(0.0, 2e-5, 81), indexing="ij")
-        chi2 = jax.jit(lambda m, x: belle2_chi2(_belle2_standard() + x * two_body_events(m)))(mass.ravel(), br.ravel())
+        chi2 = np.asarray(belle2_chi2(_belle2_standard() + jnp.asarray(br.ravel()) * two_body_events(mass.ravel())))
     i = int(np.argmin(chi2))
     return float(chi2[i]), float(mass.ravel()[i]), float(br.ravel()[i])
 

@@ -21,7 +21,9 @@ def _width(theory: Theory, context: Context):
     for m in theory.mediators:
         if m.partial_widths:
             known = sum(m.partial_widths.values())
-            ratios.append(known / jnp.maximum(m.width, 1e-300))
+            some = m.width > 0.0
+            # a stable particle without any open channel is consistent, one with an open channel is not
+            ratios.append(jnp.where(some, known / jnp.where(some, m.width, 1.0), jnp.where(known > 0.0, 1e3, 0.0)))
     return largest(ratios)
 
 

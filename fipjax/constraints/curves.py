@@ -46,7 +46,7 @@ def load_curve(name: str) -> Curve:
 
 
 def interpolate(x, x_grid, y_grid, outside=jnp.inf):
-    """Piecewise power law: y at x (any shape) from positive grids (n,), ascending in x; ``outside`` beyond the ends and next to nan.
+    """Piecewise power law: y at x (any shape) from positive grids (n,), x ascending; ``outside`` beyond the ends and next to nan.
 
     Straight lines between neighbours in log-log: limits span decades.  Gradients are finite, and 0 where there is no limit.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import math
 import re
 import tomllib
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fipjax.data import _patterns
 from fipjax.errors import InputError, MissingDependency, did_you_mean, unknown
 
 VINTAGES = ("2021", "datta2022", "latest")
@@ -30,7 +30,8 @@ class Measurement:
     """One number: observable (flavio name with bin), value, total errors (plus, minus), in powers of GeV.
 
     systematic: part of the error that is common to the branching fractions of one publication (0 if not separable).
-    combines: repeats other numbers of its set.
+    combines: repeats other numbers of its set.  left_out: why it is left out unless ``use`` names the observable with its bin, or
+    empty.  publication: in a set that collects several, the one the number is from.
     """
 
     observable: str
@@ -39,6 +40,8 @@ class Measurement:
     minus: float
     systematic: float = 0.0
     combines: bool = False
+    left_out: str = ""
+    publication: str = ""
 
     @property
     def sigma(self) -> float:
@@ -117,7 +120,8 @@ def parse_set(raw: dict, path: str) -> MeasurementSet:
         syst = 0.0
         if len(labels) == len(errors) > 1:
             syst = math.sqrt(sum((0.5 * (p + q)) ** 2 for (p, q), l in zip(errors, labels, strict=True) if l != "stat"))
-        measurements.append(Measurement(m["observable"], value, plus, minus, syst, bool(m.get("combines", False))))
+        texts = (str(m.get(key, "")) for key in ("left_out", "publication"))
+        measurements.append(Measurement(m["observable"], value, plus, minus, syst, bool(m.get("combines", False)), *texts))
     correlation = None
     if "correlation" in raw:
         correlation = np.array(raw["correlation"], dtype=float)
@@ -337,16 +341,6 @@ def _is_rate(observable: str) -> bool:
     return observable.startswith(("<dBR/dq2>", "<BR>"))
 
 
-def _matches(pattern: str, s: MeasurementSet, m: Measurement) -> bool:
-    """Whether a pattern names the set (id, arXiv number) or the observable (with * and ? as wildcards; bin optional)."""
-    if pattern in (s.id, s.arxiv):
-        return True
-    name = m.observable.split("[")[0]
-    # brackets are part of a bin here, not a character class
-    safe = pattern.replace("[", "[[]")
-    return fnmatch.fnmatchcase(m.observable, safe) or fnmatch.fnmatchcase(name, safe) or fnmatch.fnmatchcase(s.id, safe)
-
-
 def select(
     vintage: str,
     predicted: Iterable[str],
@@ -358,40 +352,52 @@ def select(
 ) -> Dataset:
     """Measurements of a vintage that can be predicted.
 
-    predicted: names of observables (without bin) that fipjax computes.  use, drop: set ids, arXiv numbers or observable patterns;
-    ``use`` also brings in sets outside the vintage when it names them by id.  charmonium: keep bins that
-    overlap 8.7 to 14 GeV^2.  extra: the user's own sets, always included.
+    predicted: names of observables (without bin) that fipjax computes.  use, drop: set ids, arXiv numbers or observable patterns.
+    ``use`` also brings in a set outside the vintage when it names its id, or its arXiv number if the vintage has nothing of that
+    publication.  Every entry of ``use`` has to find a number; one of ``drop`` has to exist, in this vintage or another.
+    charmonium: keep bins that overlap 8.7 to 14 GeV^2.  extra: the user's own sets, always included, each once.
 
     Of numbers that repeat each other, narrow bins are taken below 14 GeV^2 and the wide one above.
     """
     check_vintage(vintage)
     predicted = set(predicted)
-    use = None if use is None else list(use)
-    hits = dict.fromkeys(use or (), 0)
+    wanted = None if use is None else _patterns.patterns("use", use)
+    dropped = _patterns.patterns("drop", drop)
+    hits = dict.fromkeys(wanted or (), 0)
     chosen: list[tuple[MeasurementSet, list[int]]] = []
     left_out = []
-    sets = [s for s in list_sets() if s.kind != "prediction"] + list(extra)
+    shipped = [s for s in list_sets() if s.kind != "prediction"]
+    _patterns.check_ids(extra, list_sets())
+    sets = [*shipped, *extra]
+    own = {s.id for s in extra}
+    for d in dropped:
+        _patterns.check_drop(d, sets, predicted)
+    named, shared = _patterns.named_outside(wanted or (), sets, lambda s: vintage in s.vintages or s.id in own)
     for s in sets:
-        named = use is not None and any(u in (s.id, s.arxiv) for u in use)
-        if vintage not in s.vintages and not named and s not in extra:
+        if vintage not in s.vintages and s.id not in named | own:
+            if s.id in shared:
+                left_out += [(m.observable, s.id, "not in the vintage") for m in s.measurements]
             continue
         wide = [m.bin for m in s.measurements if m.combines and m.bin and m.bin[0] >= HIGH_Q2]
         keep = []
         for i, m in enumerate(s.measurements):
-            if use is not None:
-                matched = [u for u in use if _matches(u, s, m)]
+            if wanted is not None:
+                matched = [u for u in wanted if u.matches(s, m)]
                 for u in matched:
                     hits[u] += 1
-                if not matched and s not in extra:
+                if not matched and s.id not in own:
                     continue
-            if any(_matches(d, s, m) for d in drop):
+            if any(d.matches(s, m) for d in dropped):
                 left_out.append((m.observable, s.id, "dropped on request"))
                 continue
             if m.observable.split("[")[0] not in predicted:
                 left_out.append((m.observable, s.id, "not predicted"))
                 continue
             b = m.bin
-            explicit = use is not None and m.observable in use
+            explicit = any(u.names(m) for u in wanted or ())
+            if m.left_out and not explicit:
+                left_out.append((m.observable, s.id, m.left_out))
+                continue
             if b is not None and not explicit:
                 if m.combines and b[0] < HIGH_Q2:
                     left_out.append((m.observable, s.id, "repeats narrower bins"))
@@ -408,15 +414,9 @@ def select(
             keep.append(i)
         if keep:
             chosen.append((s, keep))
-    for pattern, count in hits.items():
+    for u, count in hits.items():
         if count == 0:
-            ids = [s.id for s in sets if vintage in s.vintages]
-            raise unknown(
-                f"measurement in vintage {vintage!r}",
-                pattern,
-                ids,
-                "set id, arXiv number or observable; see 'fipjax data'",
-            )
+            raise _patterns.no_match(u, vintage, sets, predicted)
     return _assemble(chosen, left_out)
 
 
@@ -453,6 +453,7 @@ def _systematic_correlation(ms: Sequence[Measurement]) -> np.ndarray:
     for i in range(n):
         for j in range(n):
             same = ms[i].observable.split("[")[0] == ms[j].observable.split("[")[0]
+            same = same and ms[i].publication == ms[j].publication
             if i != j and same and _is_rate(ms[i].observable):
                 c[i, j] = ms[i].systematic * ms[j].systematic / (ms[i].sigma * ms[j].sigma)
     return c

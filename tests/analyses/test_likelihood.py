@@ -7,7 +7,7 @@ import pytest
 
 import fipjax
 from fipjax.errors import InputError
-from fipjax.likelihood import Likelihood, in_blocks
+from fipjax.likelihood import Likelihood, build_theory, in_blocks
 from fipjax.models import get_model, list_models
 from fipjax.priors import Flat, Gaussian, LogFlat, SignedLog
 
@@ -17,7 +17,7 @@ POINT = {"m_V": 5.0, "gamma_V": 0.1, "C4_bsV": 3e-7, "C4_mumuV": -3e-2, "C4t_mum
 
 @pytest.fixture(scope="module")
 def like():
-    return Likelihood("deft44", "2021", use=DEMO, region="high", draws=1000)
+    return Likelihood("deft44", "2021", "none", use=DEMO, region="high", draws=1000)
 
 
 def test_chi2_by_hand(like):
@@ -122,14 +122,15 @@ def test_no_nan_in_a_million_points(model):
 
 def test_constraints_are_one_definition():
     """Hard mask and smooth term switch at the same point: Gamma_V = Gamma(V -> mu mu)."""
-    like = Likelihood("deft44", "2021", use=["a_mu"], uncertainties="none", fixed={"C4t_mumuV": 0.0, "C4_bsV": 0.0, "m_V": 10.0})
+    fixed = {"C4t_mumuV": 0.0, "C4_bsV": 0.0, "m_V": 10.0}
+    like = Likelihood("deft44", "2021", ["total_width"], use=["a_mu"], uncertainties="none", fixed=fixed)
     free = Likelihood(
         "deft44",
         "2021",
         "none",
         use=["a_mu"],
         uncertainties="none",
-        fixed={"C4t_mumuV": 0.0, "C4_bsV": 0.0, "m_V": 10.0},
+        fixed=fixed,
     )
     g = 0.3
     limit = g * g / (12 * np.pi)  # muon mass negligible: (m_mu/m_V)^4
@@ -247,7 +248,7 @@ def test_every_model_builds_and_documents_itself():
     for m in list_models():
         x = {n: jnp.asarray(p.from_unit(jnp.array([0.4]))) for n, p in m.priors.items()}
         x.update({p.name: jnp.array([1.0]) for p in m.parameters if p.required and p.name not in x})
-        m.build(x)
+        build_theory(m, x)
         assert m.paper and m.description and all(p.description and p.latex for p in m.parameters)
         for region in m.regions.values():
             assert set(region) <= set(m.parameter_names)

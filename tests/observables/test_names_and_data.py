@@ -157,10 +157,153 @@ def test_bad_measurement_files(tmp_path, text, says):
     assert says in str(err.value) and "\n" not in str(err.value)
 
 
-def test_unknown_measurements_and_vintages():
-    for kwargs in ({"use": ["LHCb:9999.9999"]}, {"vintage": "2020"}):
-        with pytest.raises(InputError):
-            select(kwargs.pop("vintage", "2021"), FAMILIES, **kwargs)
+@pytest.mark.parametrize(
+    "vintage,kwargs,says",
+    [
+        ("2020", {}, ["'2020'"]),
+        ("2021", {"use": ["LHCb:9999.9999"]}, ["'LHCb:9999.9999'"]),
+        ("2021", {"use": ["LHCb:1403.8044:B+->Kmumuu"]}, ["did you mean 'LHCb:1403.8044:B+->Kmumu'"]),
+        ("2021", {"use": ["a_mu", "<FL>(B0->K*mumu)[1.1,6.5]"]}, ["[1.1,6.5]'", "did you mean '<FL>(B0->K*mumu)[1.1,6.0]'"]),
+        ("datta2022", {"use": ["tau_mumu"]}, ["'tau_mumu'", "not in vintage 'datta2022'", "LHCb:2108.09284:tau"]),
+        ("2021", {"use": ["BaBar:1303.7465"]}, ["'BaBar:1303.7465'", "upper limits only"]),
+        # two forms of the same data, neither in the vintage
+        ("datta2022", {"use": ["2003.04831"]}, ["'2003.04831'", "LHCb:2003.04831:P, LHCb:2003.04831:S"]),
+        ("2021", {"use": "a_mu"}, ["use = 'a_mu'", "a list of texts"]),
+        ("2021", {"drop": "a_mu"}, ["drop = 'a_mu'", "a list of texts"]),
+        ("2021", {"drop": [3]}, ["drop = [3]", "a list of texts"]),
+        ("2021", {"drop": ["a_muu"]}, ["'a_muu'", "did you mean 'a_mu'"]),
+        ("2021", {"drop": ["a_mu", "LHCb:1705.0580"]}, ["'LHCb:1705.0580'", "did you mean 'LHCb:1705.05802'"]),
+        ("2021", {"drop": ["<Rmue>(B0->K*ll)[0.1,1.2]"]}, ["[0.1,1.2]'", "did you mean '<Rmue>(B0->K*ll)[0.1,1.1]'"]),
+        ("2021", {"drop": ["*nunnu)"]}, ["'*nunnu)'"]),
+    ],
+)
+def test_unknown_measurements_and_vintages(vintage, kwargs, says):
+    with pytest.raises(InputError) as err:
+        select(vintage, FAMILIES, **kwargs)
+    text = str(err.value)
+    assert "\n" not in text and all(x in text for x in says), text
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "LHCb:2212.09152",  # a set of another vintage
+        "2212.09153",  # the second number of its reference
+        "BaBar:1303.7465",  # upper limits only
+        "<Rmue>(B0->K*ll)[0.1,1.1]",  # a bin of another vintage
+        "*nunu)",
+        "FL(B0->K*mumu)",  # predicted, measured nowhere
+    ],
+)
+def test_an_absent_number_may_be_dropped(pattern):
+    assert select("2021", FAMILIES, drop=[pattern]).observables == select("2021", FAMILIES).observables
+
+
+def test_every_reference_of_a_set_names_it():
+    for number in ("2212.09152", "2212.09153", "arXiv:2212.09152"):
+        assert set(select("latest", FAMILIES, use=[number]).labels) == {"LHCb:2212.09152"}
+    left = select("latest", FAMILIES, drop=["2212.09153"])
+    assert "LHCb:2212.09152" not in left.labels
+    # the P basis repeats the S basis, which the vintage has
+    d = select("latest", FAMILIES, use=["2003.04831"])
+    assert set(d.labels) == {"LHCb:2003.04831:S"}
+    assert ("<P1>(B0->K*mumu)[0.1,0.98]", "LHCb:2003.04831:P", "not in the vintage") in d.left_out
+    assert set(select("latest", FAMILIES, use=["LHCb:2003.04831:P"]).labels) == {"LHCb:2003.04831:P"}
+
+
+def test_the_star_of_the_meson_is_no_wildcard():
+    """K*mumu is not Kmumu: a set id or an observable as an entry finds itself only."""
+    one = select("2021", FAMILIES, use=["LHCb:1403.8044:B+->K*mumu"])
+    assert set(one.labels) == {"LHCb:1403.8044:B+->K*mumu"}
+    names = {o.split("[")[0] for o in select("2021", FAMILIES).observables}
+    for name in (n for n in names if "K*" in n):
+        assert {o.split("[")[0] for o in select("2021", FAMILIES, use=[name]).observables} == {name}
+    both = select("2021", FAMILIES, use=["<dBR/dq2>(B+->K*)"])
+    assert {o.split("(")[1].split(")")[0] for o in both.observables} == {"B+->Kmumu", "B+->K*mumu"}
+
+
+def test_bins_in_entries_are_numbers():
+    a, b = (select("latest", FAMILIES, use=[f"<FL>(B0->K*mumu)[{x}]"]) for x in ("1.1,6", "1.10, 6.0"))
+    assert a.observables == b.observables == ("<FL>(B0->K*mumu)[1.1,6.0]",) * 2
+    every = select("latest", FAMILIES, use=["*(B0->K*mumu)[4,6]"])
+    assert set(every.labels) >= {"ATLAS:1805.04000:S", "LHCb:2003.04831:S"} and all("[4.0,6.0]" in o for o in every.observables)
+
+
+def _numbers(set_id):
+    return {m.observable: m for s in list_sets() if s.id == set_id for m in s.measurements}
+
+
+@pytest.mark.parametrize("paper,process", [("LHCb:2003.04831", "B0->K*mumu"), ("LHCb:2012.13241", "B+->K*mumu")])
+def test_both_bases_of_an_angular_analysis_agree(paper, process):
+    """P1 = 2 S3/(1 - FL), P2 = (2/3) AFB/(1 - FL), P3 = -S9/(1 - FL), P'_i = S_i'/sqrt(FL (1 - FL)), i' = 4, 5, 7, 8."""
+    p, s = _numbers(f"{paper}:P"), _numbers(f"{paper}:S")
+    compared = 0
+    for name, m in p.items():
+        head, q2 = name[1:].split(">(")[0], "[" + name.split("[")[1]
+        x = {k: s[f"<{k}>({process}){q2}"].value for k in ("FL", "S3", "S4", "S5", "AFB", "S7", "S8", "S9")}
+        t, root = 1 - x["FL"], np.sqrt(x["FL"] * (1 - x["FL"])) if 0 < x["FL"] < 1 else np.inf
+        want = {"FL": x["FL"], "P1": 2 * x["S3"] / t, "P2": 2 / 3 * x["AFB"] / t, "P3": -x["S9"] / t}
+        want |= {"P4p": x["S4"] / root, "P5p": x["S5"] / root, "P6p": x["S7"] / root, "P8p": x["S8"] / root}
+        if paper == "LHCb:2003.04831":
+            # rounding of F_L and S_i to three digits
+            assert abs(m.value - want[head]) < 0.005, name
+        else:
+            # separate fits to folded angles: the same sign, and the same number within the errors
+            assert abs(m.value - want[head]) < 1.5 * m.sigma + 0.1, name
+        compared += 1
+    assert compared == 80
+
+
+def test_cms_angular_numbers_are_in_the_conventions_of_lhcb():
+    """Published P'_4 = -0.436, P'_6 = 0.108 +0.075 -0.071, P'_8 = 0.727 and its correlations; see the note of the set."""
+    m = _numbers("CMS:2411.11820")
+    assert m["<P4p>(B0->K*mumu)[1.1,2.0]"].value == -0.436 / 2 and m["<P8p>(B0->K*mumu)[2.0,4.3]"].value == 0.727 / 2
+    p6 = m["<P6p>(B0->K*mumu)[2.0,4.3]"]
+    assert p6.value == -0.108
+    assert p6.plus == pytest.approx(np.hypot(0.071, 0.018)) and p6.minus == pytest.approx(np.hypot(0.075, 0.018))
+    s = next(s for s in list_sets() if s.id == "CMS:2411.11820")
+    i, j, k = ([x.observable for x in s.measurements].index(f"<{n}>(B0->K*mumu)[1.1,2.0]") for n in ("FL", "P6p", "P8p"))
+    # published: -0.07, 0.03, -0.12
+    assert (s.correlation[i, j], s.correlation[i, k], s.correlation[j, k]) == (0.07, 0.03, 0.12)
+    # P'_6 waits for the sign to be confirmed
+    d = select("latest", FAMILIES, use=["CMS:2411.11820"])
+    assert not any("P6p" in o for o in d.observables) and ("<P6p>(B0->K*mumu)[2.0,4.3]", s.id, "unconfirmed sign") in d.left_out
+    named = select("latest", FAMILIES, use=["<P6p>(B0->K*mumu)[2.0,4.3]"])
+    assert named.labels == ("CMS:2411.11820",) and named.value[0] == -0.108
+
+
+def test_corrected_numbers():
+    r = _numbers("LHCb:2110.09501")
+    ks, kst = r["<Rmue>(B0->Kll)[1.1,6.0]"], r["<Rmue>(B+->K*ll)[0.045,6.0]"]
+    assert (ks.value, ks.plus, ks.minus) == (0.66, pytest.approx(np.hypot(0.2, 0.02)), pytest.approx(np.hypot(0.14, 0.04)))
+    assert (kst.value, kst.plus, kst.minus) == (0.7, pytest.approx(np.hypot(0.18, 0.03)), pytest.approx(np.hypot(0.13, 0.04)))
+    # q^2 > 14.18 GeV^2
+    assert {m.bin for m in _numbers("Belle:1908.01848:R_K").values() if m.bin[0] > 14} == {(14.18, 22.9)}
+
+
+def test_an_unreliable_prediction_is_left_out_unless_it_is_named():
+    """The predicted |A_FB| exceeds 3/4 near the end point of B -> X_s l l."""
+    name = "<AFB>(B->Xsll)[14.3,25.0]"
+    for vintage in ("2021", "latest"):
+        d = select(vintage, FAMILIES)
+        assert name not in d.observables and (name, "Belle:1402.7134", "unreliable prediction") in d.left_out
+    assert select("latest", FAMILIES, use=["Belle:1402.7134"]).observables == ("<AFB>(B->Xsll)[0.2,4.3]",)
+    assert select("latest", FAMILIES, use=["<AFB>(B->Xsll)[14.3,25]"]).observables == (name,)
+    assert fipjax.predict("wet", {}, ["<AFB>(B->Xsll)[18,25]"])["<AFB>(B->Xsll)[18,25]"] < -0.75
+
+
+def test_independent_data_of_one_experiment_are_both_used():
+    """CMS at 8 and at 13 TeV."""
+    assert {"CMS:1710.02846", "CMS:2411.11820"} <= set(select("latest", FAMILIES).labels)
+
+
+def test_systematic_errors_are_common_to_one_publication_only():
+    """In the collection datta2022, B+ -> K+ e e is from Belle in two bins and from LHCb in one."""
+    d = select("datta2022", FAMILIES)
+    a, b, c = (d.observables.index(f"<dBR/dq2>(B+->Kee)[{x}]") for x in ("0.1,4.0", "4.0,8.12", "1.1,6.0"))
+    assert d.correlation[a, b] > 0.01 and d.correlation[a, c] == d.correlation[b, c] == 0
+    s = next(s for s in list_sets() if s.id == "2210.15662:table1")
+    assert all(m.publication for m in s.measurements)
 
 
 def test_arrays_of_any_length_one_after_the_other():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fipjax
-from fipjax.data import load_set, select
+from fipjax.data import list_sets, load_set, select
 from fipjax.errors import InputError, MissingDependency
 from fipjax.observables import FAMILIES
 
@@ -95,6 +95,25 @@ def test_yaml_in_a_likelihood(tmp_path):
     t = (sm - d.value) / np.where(sm > d.value, d.plus, d.minus)
     assert sm[1] > d.value[1] and sm[2] > d.value[2]
     assert like.sm_chi2() == pytest.approx(t @ np.linalg.solve(d.correlation, t), rel=1e-10)
+
+
+def test_each_set_once(tmp_path):
+    """The same file twice, two files with one id, the id of a shipped set."""
+    a, b = (_write(tmp_path, n, TOML) for n in ("a.toml", "b.toml"))
+    for pair in ([a, a], [a, b]):
+        with pytest.raises(InputError) as err:
+            fipjax.Likelihood("wet", "latest", "none", use=["a_mu"], measurements=pair, uncertainties="none")
+        text = str(err.value)
+        assert "id = 'mine' twice" in text and "a.toml" in text and pair[1].name in text and "\n" not in text
+    shipped = next(s for s in list_sets() if s.id == "LHCb:1903.09252")
+    with pytest.raises(InputError, match=r"id = 'LHCb:1903\.09252' twice, a shipped set"):
+        select("latest", FAMILIES, extra=[shipped])
+
+
+def test_a_user_set_can_be_dropped_by_its_id(tmp_path):
+    s = load_set(_write(tmp_path, "a.toml", TOML))
+    d = select("latest", FAMILIES, use=["a_mu"], drop=["mine"], extra=[s])
+    assert d.observables == ("a_mu",) and next(x for x in d.left_out if x[1] == "mine")[2] == "dropped on request"
 
 
 def _toml(value):
