@@ -25,7 +25,7 @@ A_MU = (1.33e-9, 3.69e-9)
 # 95.45 % of a chi2 of four degrees of freedom: m_V, gamma_V and two products
 TWO_SIGMA = 9.72
 # applied to the points; what the paper names for its green points
-ON_POINTS = ("Bs_mixing", "Bs_mumu", "BKinv_babar", "BKstinv_babar", "Z_4mu")
+ON_POINTS = ("Bs_mixing", "Bs_mumu", "BKinv_babar", "BKstinv_babar", "BKstV_mumu_lhcb", "BKV_mumu_lhcb", "Z_4mu")
 # overlaid in the figure: they need no b-s coupling
 OVERLAID = ("W_universality", "W_width", "g2_bound")
 # cut-off of eq. (4.15): couplings of dimension six are shown as C6 for this Lambda

@@ -1,6 +1,15 @@
 """Bounds on the narrow waist: registry in :mod:`fipjax.constraints.base`, one file per kind of search."""
 
-from fipjax.constraints import b_invisible, bs, consistency, dark_photon, dark_sector, electroweak, muon  # noqa: F401
+from fipjax.constraints import (  # noqa: F401  (register themselves)
+    b_invisible,
+    b_visible,
+    bs,
+    consistency,
+    dark_photon,
+    dark_sector,
+    electroweak,
+    muon,
+)
 from fipjax.constraints.base import (
     CONSTRAINTS,
     Constraint,
