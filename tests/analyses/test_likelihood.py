@@ -94,7 +94,8 @@ def test_standard_model_point(like):
 @pytest.mark.parametrize("model,use", [("deft44", None), ("deft46", DEMO), ("deft64", DEMO), ("deft66", DEMO)])
 def test_no_nan_over_the_full_prior(model, use):
     """Random points over the whole prior range, value and gradient finite, for every model."""
-    like = Likelihood(model, "2021", use=use, uncertainties="none")
+    # bounds have their own test (tests/constraints/test_every_bound.py)
+    like = Likelihood(model, "2021", "none", use=use, uncertainties="none")
     if use is None:
         # every b -> s l l decay, Bs -> mu mu, mixing, g-2
         assert like.n_measurements > 250

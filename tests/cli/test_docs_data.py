@@ -36,3 +36,12 @@ def test_no_vintage_has_a_set_and_its_successor():
         for t in sets:
             if t.arxiv and f"arXiv:{t.arxiv}" == s.superseded_by:
                 assert not set(s.vintages) & set(t.vintages), (s.id, t.id)
+
+
+def test_page_of_bounds_is_current():
+    """docs/constraints.md is what its script writes."""
+    spec = importlib.util.spec_from_file_location("make_constraints_table", DOCS / "make_constraints_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (DOCS / "constraints.md").read_text(encoding="utf-8")
+    assert page == module.text(), "run: python docs/make_constraints_table.py"
