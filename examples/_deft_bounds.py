@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from _deft_fits import COUPLINGS, POWER, REGIONS, likelihood
+from _deft_fits import COUPLINGS, REGIONS, likelihood
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -73,7 +73,7 @@ def points(model: str, region: str, args, rng) -> dict[str, np.ndarray]:
     keep = chi2 < best + TWO_SIGMA
     x = {k: np.repeat(v[keep], args.copies) for k, v in x.items()}
     # flat in the logarithm, as the priors are
-    low, high = (1e-2, 30.0) if POWER[model] and model.endswith("6") else (1e-4, 1.0)
+    low, high = (1.0, 1e6) if model.endswith("6") else (1e-4, 1.0)
     c = np.sign(x[vector]) * np.exp(rng.uniform(np.log(low), np.log(high), len(x[vector])))
     c = c / LAMBDA2 if model.endswith("6") else c
     product, other = x[bs] * x[vector], x[bs] * x[axial]
@@ -120,6 +120,7 @@ def overlay(ax, model: str, masses, couplings, args) -> list:
     region("Z_4mu", "#4C8BC0", 0.45, 4)
     shift = vector_shift(model, m, value).reshape(shape)
     ax.contourf(masses, couplings, shift, A_MU, colors=["#59A14F"], alpha=0.55, zorder=1)
+    ax.contour(masses, couplings, shift, A_MU, colors=["#2E6B26"], linewidths=0.8, zorder=8)
     ax.contour(masses, couplings, A_MU[1] / shift, [0.1], colors=["#555555"], linewidths=0.9, linestyles="--", zorder=5)
     handles = [
         Patch(fc="#4C8BC0", alpha=0.6, label=r"$Z\to4\mu$"),
@@ -130,7 +131,7 @@ def overlay(ax, model: str, masses, couplings, args) -> list:
     ]
     if not model.endswith("6"):
         r = trident(jnp.asarray(m), jnp.asarray(value)).reshape(shape)
-        ax.contour(masses, couplings, r, [1.0], colors=["#7B3FA0"], linewidths=1.0, linestyles=":", zorder=6)
+        ax.contour(masses, couplings, r, [1.0], colors=["#7B3FA0"], linewidths=1.0, linestyles=":", zorder=9)
         handles.append(Line2D([], [], color="#7B3FA0", ls=":", lw=1.0, label=r"trident, if $g_\nu=C_4^{\mu\mu V}$"))
     return handles
 
@@ -163,7 +164,7 @@ def main(model: str, stem: str, text: str) -> None:
     rng = np.random.default_rng(1)
     six = model.endswith("6")
     masses = np.geomspace(0.01, 20.0, 240)
-    couplings = np.geomspace(*((1e-1, 30.0) if six else (1e-4, 1.0)), 240)
+    couplings = np.geomspace(*((1.0, 1e6) if six else (1e-4, 1.0)), 240)
     with st.context():
         fig = st.new_figure(0.72 * st.DOUBLE, 3.6)
         ax = fig.subplots()
@@ -177,7 +178,7 @@ def main(model: str, stem: str, text: str) -> None:
             report(model, region, x, passes, ratios)
             y = np.abs(x[vector]) * (LAMBDA2 if six else 1.0)
             ax.plot(x["m_V"], y, ".", ms=1.2, mew=0, color="#F0C93B", alpha=0.5, zorder=0, rasterized=True)
-            ax.plot(x["m_V"][passes], y[passes], ".", ms=2.2, mew=0, color="#1B7837", zorder=7, rasterized=True)
+            ax.plot(x["m_V"][passes], y[passes], ".", ms=1.4, mew=0, color="#1B7837", alpha=0.7, zorder=7, rasterized=True)
         label = r"$|C_6^{\mu\mu V}|$, $\Lambda=1$ TeV" if six else r"$|C_4^{\mu\mu V}|$"
         ax.set(xscale="log", yscale="log", xlim=masses[[0, -1]], ylim=couplings[[0, -1]], xlabel=r"$m_V$ [GeV]", ylabel=label)
         dots = [
