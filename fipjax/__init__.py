@@ -34,6 +34,7 @@ _LAZY = {
     "load_posterior": "fipjax.engines.sample",
     "Posterior": "fipjax.engines.sample",
     "plot": "fipjax.plotting",
+    "plot_bounds": "fipjax.plotting",
     "Theory": "fipjax.theory",
     "VectorMediator": "fipjax.theory",
     "Model": "fipjax.models",

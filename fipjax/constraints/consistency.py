@@ -20,7 +20,8 @@ def _width(theory: Theory, context: Context):
     ratios = []
     for m in theory.mediators:
         if m.partial_widths:
-            known = sum(m.partial_widths.values())
+            # where the parts make up the whole, their sum may exceed it by rounding
+            known = jnp.asarray(sum(m.partial_widths.values())) * (1.0 - 1e-9)
             some = m.width > 0.0
             # a stable particle without any open channel is consistent, one with an open channel is not
             ratios.append(jnp.where(some, known / jnp.where(some, m.width, 1.0), jnp.where(known > 0.0, 1e3, 0.0)))

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from fipjax.plotting.bounds import plot_bounds
 from fipjax.plotting.figures import load, plot, plot_corner, plot_file, plot_pulls, plot_scan, plot_spectrum
 from fipjax.plotting.style import Figure, save
 
@@ -14,6 +15,7 @@ __all__ = [
     "Figure",
     "load",
     "plot",
+    "plot_bounds",
     "plot_corner",
     "plot_file",
     "plot_pulls",
