@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    warmup, draws, steps = (100, 100, 2000) if args.quick else (300, 600, 40000)
+    warmup, draws, steps = (100, 100, 2000) if args.quick else (300, 1000, 40000)
 
     fixed = likelihood("fixed")
     names = fixed.names
@@ -111,13 +111,13 @@ def draw(path: Path, like, sets) -> None:
             signed = np.all(every > 0) or np.all(every < 0)
             log = signed and np.max(np.abs(every)) / np.min(np.abs(every)) > 30
             turn = (lambda v: np.log10(np.abs(v))) if log else (lambda v: v)
-            edges = np.linspace(*np.quantile(turn(every), [0.001, 0.999]), 41)
+            edges = np.linspace(*np.quantile(turn(every), [0.001, 0.999]), 26)
             for (label, s), ls in zip(sets.items(), ("-", "--", ":"), strict=True):
                 h, _ = np.histogram(turn(s[n]), edges, density=True)
                 ax.stairs(h, edges, ls=ls, lw=1.4, label=label)
             p = like.parameters[n]
-            tex = f"${p.latex}$" + (f" [{p.unit}]" if p.unit else "")
-            ax.set_xlabel(rf"$\log_{{10}}$ {tex}" if log else tex)
+            size = rf"\log_{{10}}\,|{p.latex}|" if log else p.latex
+            ax.set_xlabel(style.with_unit(f"${size}$", p.unit))
             ax.set_yticks([])
         np.atleast_1d(axes)[0].legend(loc="best", fontsize=7)
         fig.savefig(path, dpi=200)
