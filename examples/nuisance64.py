@@ -112,7 +112,7 @@ def draw(path: Path, like, sets) -> None:
             log = signed and np.max(np.abs(every)) / np.min(np.abs(every)) > 30
             turn = (lambda v: np.log10(np.abs(v))) if log else (lambda v: v)
             edges = np.linspace(*np.quantile(turn(every), [0.001, 0.999]), 26)
-            for (label, s), ls in zip(sets.items(), ("-", "--", ":"), strict=True):
+            for (label, s), ls in zip(sets.items(), ("-", "--", ":"), strict=False):
                 h, _ = np.histogram(turn(s[n]), edges, density=True)
                 ax.stairs(h, edges, ls=ls, lw=1.4, label=label)
             p = like.parameters[n]
