@@ -1,5 +1,5 @@
-"""Model 64, high masses, with every hadronic input sampled: the stored run of examples/nuisance64.py, and its comparison with NUTS at
-a fixed covariance and with an ensemble sampler."""
+"""Model 64, high masses, with every hadronic input sampled: the stored run of examples/nuisance64.py, and its comparison with NUTS
+at a fixed covariance and with an ensemble sampler."""
 
 import json
 import sys
