@@ -15,11 +15,11 @@ from matplotlib.patches import Patch
 
 import fipjax
 from fipjax.constraints import CONSTRAINTS, Context
+from fipjax.models.deft import M_MU
 from fipjax.plotting import style as st
 from fipjax.theory import Theory, VectorMediator
 from fipkernels import g2
 
-M_MU = 0.1056583755
 # Delta a_mu of the paper, eq. (1.1): two-sigma band
 A_MU = (1.33e-9, 3.69e-9)
 # 95.45 % of a chi2 of four degrees of freedom: m_V, gamma_V and two products
@@ -102,13 +102,9 @@ def overlay(ax, model: str, masses, couplings, args) -> list:
     m, c = (a.ravel() for a in np.meshgrid(masses, couplings))
     value = c / LAMBDA2 if model.endswith("6") else c
     params = {"m_V": m, vector: value, axial: tuned(model, m, value)}
-    ratios = {}
-    # a V as wide as the fit allows: its on-shell part is smallest
-    wide = evaluate(model, params | {"gamma_V": np.full_like(m, 0.5)}, ("Z_4mu",), args.conventions)
-    ratios["Z_4mu"] = wide["Z_4mu"]
-    # invisible decays: everything that is not muons
-    narrow = evaluate(model, params | {"gamma_V": np.full_like(m, 0.5)}, ("W_universality", "W_width"), args.conventions)
-    ratios |= narrow
+    # a V as wide as the fit allows: its on-shell part in Z -> 4 mu is smallest, and all but muons is invisible
+    names = ("Z_4mu", "W_universality", "W_width")
+    ratios = evaluate(model, params | {"gamma_V": np.full_like(m, 0.5)}, names, args.conventions)
     shape = (len(couplings), len(masses))
 
     def region(name, colour, alpha, zorder):

@@ -6,6 +6,7 @@ and their ranges are those of the paper's Table 1: |r| and g_V flat in the logar
 
 import argparse
 import dataclasses
+import time
 from pathlib import Path
 
 import jax
@@ -15,16 +16,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 import fipjax
-
-# bounds that these scripts name
-from fipjax.constraints import CONSTRAINTS, Constraint, Context, b_visible, muon, register_constraint  # noqa: F401
+from fipjax.constraints import CONSTRAINTS, Constraint, Context, muon, register_constraint
 from fipjax.likelihood import build_theory
 from fipjax.models import get_model
 from fipjax.plotting import style as st
 from fipjax.theory import Theory, VectorMediator
 from fipkernels import g2
+from fipkernels.dark_photon import M_MU
 
-M_MU = 0.1056583755
 M_B, M_K = 5.27934, 0.493677
 END = M_B - M_K
 # the paper's hard upper bound on Delta a_mu
@@ -310,3 +309,30 @@ def stem(args, name: str) -> Path:
 def span(v) -> str:
     """Smallest to largest."""
     return f"{np.min(v):.3g} to {np.max(v):.3g}" if len(v) else "none"
+
+
+def plane_figure(text: str, name: str, region: str, masses, sizes: tuple[int, int], report, extrapolated: bool = True) -> None:
+    """A whole script that draws the (m_V, g_V) plane, one panel for each set of formulas.
+
+    sizes: points of the scan with and without --quick.  report(every, x, ratios, best, like, conventions, data) prints what was
+    found: all points of the scan, those within two sigma and their ratios.
+    """
+    args = parser(text).parse_args()
+    t0 = time.monotonic()
+    panels = chosen(args)
+    with st.context():
+        fig = st.new_figure(st.DOUBLE if len(panels) == 2 else st.ONE_AND_A_HALF, 3.7)
+        axes = subplots(fig, len(panels))
+        for ax, c in zip(axes, panels, strict=True):
+            like = likelihood(c, args.data, region, fit=args.fit)
+            every, best = scan(like, sizes[0] if args.quick else sizes[1])
+            x = within(every, best)
+            r = applied(x, c, args.data)
+            report(every, x, r, best, like, c, args.data)
+            print(f"  {time.monotonic() - t0:.0f} s", flush=True)
+            draw_plane(ax, x, r, c, masses, np.geomspace(1e-3, 0.2, 200))
+        axes[0].set_ylabel(r"$g_\mu^V$")
+        handles = plane_legend(extrapolated)
+        fig.legend(handles=handles, loc="outside upper center", ncols=4 if len(panels) == 2 else 3, columnspacing=1.2)
+    for path in st.save(fig, stem(args, name)):
+        print(path)

@@ -8,8 +8,9 @@ g_V = 0.01, no axial coupling, Q_Phi = 1.
 
 import jax.numpy as jnp
 import numpy as np
-from _split import CONSTRAINTS, M_MU, Context, b_visible, chosen, parser, ratios, stem, subplots
+from _split import CONSTRAINTS, M_MU, Context, chosen, parser, ratios, stem, subplots
 
+from fipjax.constraints import b_visible
 from fipjax.likelihood import build_theory
 from fipjax.models import get_model
 from fipjax.plotting import style as st

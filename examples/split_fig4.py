@@ -6,35 +6,22 @@ Points of Table 1 within 2 sigma of the best fit to R_K, R_K*, B -> K* mu mu and
 them, and bounds that need no b-s coupling.
 """
 
-import time
-
 import numpy as np
 from _split import (
     A_MU_MAX,
     END,
     OTHERS,
     RECAST,
-    applied,
-    chosen,
-    draw_plane,
     drell_yan_excluded,
-    likelihood,
-    parser,
-    plane_legend,
-    scan,
+    plane_figure,
     shift,
     span,
-    stem,
-    subplots,
     trident_ratio,
     vector_shift,
-    within,
 )  # fmt: skip
 
-from fipjax.plotting import style as st
 
-
-def report(x: dict, r: dict, best: float, like, conventions: str) -> dict:
+def report(_every: dict, x: dict, r: dict, best: float, like, conventions: str, _data: str) -> dict:
     """Prints which stated feature comes out; the numbers by name."""
     m, n = x["m_V"], len(x["m_V"])
     print(f"\nhigh masses, {conventions}: {like.n_measurements} numbers, best chi2 {best:.2f}, {n} points within 2 sigma")
@@ -78,27 +65,5 @@ def report(x: dict, r: dict, best: float, like, conventions: str) -> dict:
     return out
 
 
-def main() -> None:
-    args = parser(__doc__).parse_args()
-    t0 = time.monotonic()
-    panels = chosen(args)
-    masses, couplings = np.linspace(2.0, 15.0, 261), np.geomspace(1e-3, 0.2, 200)
-    with st.context():
-        fig = st.new_figure(st.DOUBLE if len(panels) == 2 else st.ONE_AND_A_HALF, 3.7)
-        axes = subplots(fig, len(panels))
-        for ax, c in zip(axes, panels, strict=True):
-            like = likelihood(c, args.data, "high", fit=args.fit)
-            every, best = scan(like, 60_000 if args.quick else 500_000)
-            x = within(every, best)
-            r = applied(x, c, args.data)
-            report(x, r, best, like, c)
-            print(f"  {time.monotonic() - t0:.0f} s", flush=True)
-            draw_plane(ax, x, r, c, masses, couplings)
-        axes[0].set_ylabel(r"$g_\mu^V$")
-        fig.legend(handles=plane_legend(), loc="outside upper center", ncols=4 if len(panels) == 2 else 3, columnspacing=1.2)
-    for path in st.save(fig, stem(args, "split_fig4")):
-        print(path)
-
-
 if __name__ == "__main__":
-    main()
+    plane_figure(__doc__, "split_fig4", "high", np.linspace(2.0, 15.0, 261), (60_000, 500_000), report)

@@ -5,32 +5,20 @@ python examples/split_fig5.py [--quick] [--out DIR] [--conventions as_printed] [
 As split_fig4.py, with the other sign of the product of couplings.
 """
 
-import time
-
 import numpy as np
 from _split import (
     A_MU_MAX,
     OTHERS,
     RECAST,
     applied,
-    chosen,
-    draw_plane,
     drell_yan_excluded,
-    likelihood,
     minus_two_log,
-    parser,
-    plane_legend,
+    plane_figure,
     profile,
-    scan,
     span,
-    stem,
-    subplots,
     trident_ratio,
     vector_shift,
-    within,
 )  # fmt: skip
-
-from fipjax.plotting import style as st
 
 EDGES = [0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0]
 
@@ -86,27 +74,5 @@ def report(every: dict, x: dict, r: dict, best: float, like, conventions: str, d
     return {"points": n, "green": int(green.sum()), "untuned": int((green & flat).sum()), "lowest": float(m.min())}
 
 
-def main() -> None:
-    args = parser(__doc__).parse_args()
-    t0 = time.monotonic()
-    panels = chosen(args)
-    masses, couplings = np.linspace(0.6, 2.0, 141), np.geomspace(1e-3, 0.2, 200)
-    with st.context():
-        fig = st.new_figure(st.DOUBLE if len(panels) == 2 else st.ONE_AND_A_HALF, 3.7)
-        axes = subplots(fig, len(panels))
-        for ax, c in zip(axes, panels, strict=True):
-            like = likelihood(c, args.data, "low", fit=args.fit)
-            every, best = scan(like, 100_000 if args.quick else 1_000_000)
-            x = within(every, best)
-            r = applied(x, c, args.data)
-            report(every, x, r, best, like, c, args.data)
-            print(f"  {time.monotonic() - t0:.0f} s", flush=True)
-            draw_plane(ax, x, r, c, masses, couplings)
-        axes[0].set_ylabel(r"$g_\mu^V$")
-        fig.legend(handles=plane_legend(False), loc="outside upper center", ncols=4 if len(panels) == 2 else 3, columnspacing=1.2)
-    for path in st.save(fig, stem(args, "split_fig5")):
-        print(path)
-
-
 if __name__ == "__main__":
-    main()
+    plane_figure(__doc__, "split_fig5", "low", np.linspace(0.6, 2.0, 141), (100_000, 1_000_000), report, False)

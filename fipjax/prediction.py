@@ -85,9 +85,7 @@ class _Evaluator:
         self._run: dict[tuple, Any] = {}
 
     def __call__(self, model: Model, params: dict[str, np.ndarray], which: tuple) -> tuple[np.ndarray, dict]:
-        # a few points are evaluated once: compiling them well would cost more than it saves
-        few = next((len(a) <= 8 for a in params.values()), True) and jax.default_backend() == "cpu"
-        key = (id(model), which, few, tuple((n, a.dtype.str) for n, a in params.items()))
+        key = (id(model), which, tuple((n, a.dtype.str) for n, a in params.items()))
 
         def run(x, tables):
             if x and next(iter(x.values())).shape[0] > 1:
@@ -107,7 +105,7 @@ class _Evaluator:
             return in_blocks(block, x, block_size()) if x else block(x)
 
         if key not in self._run:
-            self._run[key] = jax.jit(run, compiler_options={"xla_backend_optimization_level": 0} if few else None)
+            self._run[key] = jax.jit(run)
         with Busy("compiling and predicting (compiled code is kept in the cache)"):
             values, ratios = self._run[key]({n: jnp.asarray(a) for n, a in params.items()}, self.tables)
             return np.asarray(values), {n: np.asarray(r) for n, r in ratios.items()}

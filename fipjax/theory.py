@@ -13,6 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from fipkernels.quadratic import evaluate_polynomial
+from fipkernels.widths import share
+
 Array = jax.Array
 
 
@@ -101,12 +104,12 @@ def poly_sum(a: Array | None, b: Array | None, sign: float = 1.0) -> Array | Non
 
 def evaluate_at(poly: Array | None, q2: Array) -> Array:
     """A coupling polynomial (K, B) at q2 (B,); 0 for None."""
-    if poly is None:
-        return jnp.zeros_like(q2)
-    value = poly[-1]
-    for c in poly[-2::-1]:
-        value = value * q2 + c
-    return value
+    return jnp.zeros_like(q2) if poly is None else evaluate_polynomial(poly, q2)
+
+
+def couples_to_bs(m: VectorMediator) -> bool:
+    """Whether V has a b-s coupling."""
+    return m.bs_L is not None or m.bs_R is not None
 
 
 INVISIBLE = ("dark", "nunu")
@@ -118,9 +121,7 @@ def branching(m: VectorMediator, *channels: str) -> Array:
     known = sum((m.partial_widths[c] for c in channels if c in m.partial_widths), zero)
     # a total width below its parts is a matter for the constraint "total_width"
     every = sum(m.partial_widths.values(), zero)
-    total = jnp.maximum(m.width, every)
-    some = total > 0.0
-    return jnp.where(some, known / jnp.where(some, total, 1.0), 0.0)
+    return share(known, jnp.maximum(m.width, every))
 
 
 def invisible_branching(m: VectorMediator) -> Array:

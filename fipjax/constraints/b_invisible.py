@@ -25,7 +25,7 @@ from fipjax.constraints.curves import interpolate, load_curve
 from fipjax.hadronic import default_inputs, derive
 from fipjax.observables.decays import _FF_K, form_factors_v
 from fipjax.observables.nunu import FLAVOURS, coefficient_names
-from fipjax.theory import Theory, VectorMediator, wilson
+from fipjax.theory import Theory, VectorMediator, couples_to_bs, wilson
 from fipkernels import b_to_v
 from fipkernels.form_factors import b_to_k
 
@@ -123,10 +123,6 @@ def _heavy(theory: Theory, key: str, panels: Panels):
     return None if total is None else abs(two_n) ** 2 * total
 
 
-def _coupled(theory: Theory) -> list[VectorMediator]:
-    return [m for m in theory.mediators if m.bs_L is not None or m.bs_R is not None]
-
-
 def _neutrino(m: VectorMediator) -> tuple:
     return (m.nue_L, m.numu_L, m.nutau_L)
 
@@ -150,7 +146,8 @@ def _dark(m: VectorMediator):
 
 def invisible_mediators(theory: Theory) -> list[VectorMediator]:
     """Vectors with a b-s coupling and an invisible final state."""
-    return [m for m in _coupled(theory) if _dark(m) is not None or any(g is not None for g in _neutrino(m))]
+    seen = (m for m in theory.mediators if couples_to_bs(m))
+    return [m for m in seen if _dark(m) is not None or any(g is not None for g in _neutrino(m))]
 
 
 def exchange(theory: Theory, key: str, lo, hi, basis=None, n: int = _NODES):

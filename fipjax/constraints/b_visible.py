@@ -37,7 +37,7 @@ from fipjax.constraints.b_invisible import mode
 from fipjax.constraints.base import Constraint, Context, largest, register_constraint
 from fipjax.constraints.curves import interpolate_2d
 from fipjax.hadronic import default_inputs
-from fipjax.theory import Theory, VectorMediator, branching, evaluate_at
+from fipjax.theory import Theory, VectorMediator, branching, couples_to_bs, evaluate_at
 from fipkernels.dark_photon import E_CHARGE
 from fipkernels.kinematics import beta
 from fipkernels.resonance_bins import outside_pole, pole_fraction, window_integral
@@ -243,7 +243,7 @@ def lhcb_ratio(m: VectorMediator, key: str, name: str, near: int = NEAR, block: 
 
 
 def _coupled(theory: Theory, lepton: str) -> list[VectorMediator]:
-    return [m for m in theory.mediators if (m.bs_L is not None or m.bs_R is not None) and decays_to(m, lepton)]
+    return [m for m in theory.mediators if couples_to_bs(m) and decays_to(m, lepton)]
 
 
 def _lhcb(key: str, name: str) -> Callable[[Theory, Context], Any]:

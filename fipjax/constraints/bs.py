@@ -12,7 +12,7 @@ from fipjax.hadronic import default_inputs, derive
 from fipjax.observables.base import parse
 from fipjax.observables.leptonic import LeptonicGroup
 from fipjax.observables.mixing import bs_matrix, bs_tables
-from fipjax.theory import Theory, evaluate_at, poly_sum
+from fipjax.theory import Theory, couples_to_bs, evaluate_at, poly_sum
 from fipkernels import breit_wigner as bw
 
 # measured/SM - 1 and its error, theory included
@@ -50,9 +50,9 @@ def _tables():
     return group, leptonic, reference, mixing
 
 
-def _couples(theory: Theory) -> bool:
-    """Whether anything changes b -> s of this theory."""
-    return any(m.bs_L is not None or m.bs_R is not None for m in theory.mediators)
+def _relative_size(z):
+    """|1 + z| - 1 without cancellation."""
+    return (2.0 * jnp.real(z) + jnp.real(z * jnp.conj(z))) / (jnp.abs(1.0 + z) + 1.0)
 
 
 def _mixing_printed(theory: Theory):
@@ -67,9 +67,7 @@ def _mixing_printed(theory: Theory):
         re, im = bw.inverse_propagator(m2, m.mass, m.width, m.scheme)
         w = (g0 / m.mass) ** 2 + 2.0 * g0 * g1 + M_BS**2 * g1**2
         z = z - (re + 1j * im) * (g * g + R_2 * M_B_POLE**2 * w) / C1_SM
-    # |1 + z| - 1 without cancellation
-    size = jnp.abs(1.0 + z)
-    return (2.0 * jnp.real(z) + jnp.real(z * jnp.conj(z))) / (size + 1.0)
+    return _relative_size(z)
 
 
 def mixing_shift(theory: Theory, as_printed: bool = False):
@@ -79,9 +77,7 @@ def mixing_shift(theory: Theory, as_printed: bool = False):
     t = _tables()[3]
     m12, _ = bs_matrix(theory, t)
     sm = t["m12"]
-    z = (m12 - sm) / sm
-    size = jnp.abs(1.0 + z)
-    return (2.0 * jnp.real(z) + jnp.real(z * jnp.conj(z))) / (size + 1.0)
+    return _relative_size((m12 - sm) / sm)
 
 
 def bs_mu_mu_shift(theory: Theory):
@@ -92,7 +88,7 @@ def bs_mu_mu_shift(theory: Theory):
 
 def _mixing(theory: Theory, context: Context):
     heavy = any(n.endswith("_bsbs") for n in theory.wc)
-    if not _couples(theory) and not heavy:
+    if not heavy and not any(map(couples_to_bs, theory.mediators)):
         return None
     if context.as_printed and not theory.mediators:
         return None

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from fipjax.constraints.base import Constraint, Context, largest, register_constraint
 from fipjax.theory import Theory
+from fipkernels.widths import share
 
 
 def _perturbativity(theory: Theory, context: Context):
@@ -22,9 +23,8 @@ def _width(theory: Theory, context: Context):
         if m.partial_widths:
             # where the parts make up the whole, their sum may exceed it by rounding
             known = jnp.asarray(sum(m.partial_widths.values())) * (1.0 - 1e-9)
-            some = m.width > 0.0
             # a stable particle without any open channel is consistent, one with an open channel is not
-            ratios.append(jnp.where(some, known / jnp.where(some, m.width, 1.0), jnp.where(known > 0.0, 1e3, 0.0)))
+            ratios.append(jnp.where(m.width > 0.0, share(known, m.width), jnp.where(known > 0.0, 1e3, 0.0)))
     return largest(ratios)
 
 

@@ -28,6 +28,7 @@ from fipjax.constraints.curves import interpolate, interpolate_2d, load_curve
 from fipjax.theory import INVISIBLE as UNSEEN
 from fipjax.theory import Theory, VectorMediator, evaluate_at
 from fipkernels import dark_photon as kernel
+from fipkernels.widths import share
 
 # 1 ps in GeV^-1; 1 m/c in GeV^-1
 PS = 1e-12 / 6.582119569e-25
@@ -85,7 +86,7 @@ def _view(m: VectorMediator) -> _View | None:
         # longitudinal V: the enhancement m_e^2/m_V^2 of bremsstrahlung is small above a few MeV, and used
         # for annihilation too
         axial = axial * kernel.axial_bremsstrahlung(m.mass, kernel.M_E)
-    invisible = kernel.share(sum((widths[c] for c in UNSEEN if c in widths), jnp.zeros_like(m.mass)), total)
+    invisible = share(sum((widths[c] for c in UNSEEN if c in widths), jnp.zeros_like(m.mass)), total)
     return _View(m.mass, m.epsilon**2, (g_v**2 + axial) / kernel.E_CHARGE**2, widths, total, unit, sum(unit.values()), invisible)
 
 
@@ -95,7 +96,7 @@ def _sum(widths, channels):
 
 def _fraction(v: _View, channels, among=CHANNELS):
     """Branching fraction to the channels over that of a dark photon ("among": decays that the experiment assumed)."""
-    return kernel.share(_sum(v.widths, channels), v.total) * kernel.share(_sum(v.unit, among), _sum(v.unit, channels))
+    return share(_sum(v.widths, channels), v.total) * share(_sum(v.unit, among), _sum(v.unit, channels))
 
 
 @dataclass(frozen=True)

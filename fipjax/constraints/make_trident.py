@@ -21,8 +21,8 @@ import numpy as np
 
 import fipjax  # noqa: F401  (float64)
 from fipkernels import trident
+from fipkernels.dark_photon import M_MU
 
-M_MU = 0.1056583755
 HBARC = 0.1973269804  # GeV fm
 # name: (neutrino energy in GeV, ((Z, A, nuclei per formula unit), ...)).  Mean energies and targets as in arXiv:1406.2332 section
 # "experiments": CCFR 160 GeV on iron, CHARM-II 20 GeV on glass (taken as SiO2).

@@ -17,7 +17,7 @@ from fipjax.constraints.curves import interpolate, load_curve
 from fipjax.data import a_mu_sm, list_sets
 from fipjax.theory import INVISIBLE, Theory, VectorMediator, evaluate_at
 from fipkernels import dark_photon, trident
-from fipkernels.widths import vector_to_fermions
+from fipkernels.widths import share, vector_to_fermions
 
 M_MU, M_TAU = dark_photon.M_MU, dark_photon.M_TAU
 GROUP = "muon couplings"
@@ -37,7 +37,7 @@ def _branching(m: VectorMediator, v, a, *channels: str):
     """Branching fraction to the channels; the muonic width follows from the couplings where the model does not give it."""
     widths = {"mumu": vector_to_fermions(m.mass, M_MU, v, a), **m.partial_widths}
     total = jnp.maximum(m.width, sum(widths.values()))
-    return dark_photon.share(sum((widths[c] for c in channels if c in widths), jnp.zeros_like(m.mass)), total)
+    return share(sum((widths[c] for c in channels if c in widths), jnp.zeros_like(m.mass)), total)
 
 
 def _each(theory: Theory, ratio):

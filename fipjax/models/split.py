@@ -38,13 +38,9 @@ from fipjax.models.base import Model, Parameter, Products, register_model
 from fipjax.priors import Flat, LogFlat
 from fipjax.theory import Theory, VectorMediator
 from fipkernels import dark_loops, g2, widths
+from fipkernels.dark_photon import E_CHARGE, M_E, M_MU, M_TAU
 
 PAPER = "arXiv:2002.11150"
-M_MU = 0.1056583755
-M_E = 0.51099895e-3
-M_TAU = 1.77686
-ALPHA_0 = 1.0 / 137.035999
-E_CHARGE = math.sqrt(4.0 * math.pi * ALPHA_0)
 LOOPS = ("full-real", "expansion")
 
 # Range of the fit in q^2: below the dimuon threshold to above the Bs mass squared

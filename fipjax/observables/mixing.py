@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fipjax.observables.base import NUMBER, Family, Request, register_family, register_group
-from fipjax.theory import Theory, wilson
+from fipjax.theory import Theory, couples_to_bs, wilson
 from fipkernels import mixing
 
 # hbar in GeV ps: DeltaM in ps^-1 = value / HBAR
@@ -42,7 +42,7 @@ def bs_matrix(theory: Theory, tables):
         if c is not None:
             m12 = m12 - c * tables["me"][op]
     for med in theory.mediators:
-        if med.bs_L is None and med.bs_R is None:
+        if not couples_to_bs(med):
             continue
         dm, dg = mixing.light_vector(
             med.bs_L, med.bs_R, med.mass, med.width, m=tables["m"], m_b=tables["m_b"], m_q=tables["m_s"],

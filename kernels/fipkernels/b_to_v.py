@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fipkernels.kinematics import beta, momentum, sqrt_pos
+from fipkernels.quadratic import evaluate_polynomial
 
 # Widths below this fraction of the mass count as this wide: such a V crosses any detector.
 GAMMA_FLOOR = 1e-18
@@ -184,12 +185,7 @@ class Resonance(NamedTuple):
 
 
 def _poly(coefficients, q2):
-    if coefficients is None:
-        return 0.0
-    out = coefficients[-1]
-    for c in coefficients[-2::-1]:
-        out = out * q2 + c
-    return out
+    return 0.0 if coefficients is None else evaluate_polynomial(coefficients, q2)
 
 
 # q -> (vector, axial) contact rates: contact_k or contact_kstar with masses and form factors bound

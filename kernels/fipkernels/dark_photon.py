@@ -58,12 +58,6 @@ def unit_widths(m_v, m_grid, r_grid):
     return dark_photon_widths(m_v, jnp.ones_like(m_v), m_grid, r_grid)
 
 
-def share(part, total):
-    """part/total; 0 with zero derivatives where there is no width at all."""
-    there = total > 0.0
-    return jnp.where(there, part / jnp.where(there, total, 1.0), 0.0)
-
-
 def axial_bremsstrahlung(m_v, m_l, x_min=0.0):
     r"""Rate of l N -> l N V for an axial coupling over that for an equal vector coupling, V taking more than x_min of the energy.
 

@@ -62,3 +62,9 @@ def total_scalar_width(m_s, m_f, g_s, g_p, n_c=1.0):
     ndim = jnp.ndim(m_s)
     m_f, g_s, g_p, n_c = (_channels(v, ndim) for v in (jnp.atleast_1d(m_f), g_s, g_p, n_c))
     return jnp.sum(scalar_to_fermions(m_s, m_f, g_s, g_p, n_c), axis=0)
+
+
+def share(part, total):
+    """part/total; 0 with zero derivatives where there is no width at all."""
+    there = total > 0.0
+    return jnp.where(there, part / jnp.where(there, total, 1.0), 0.0)

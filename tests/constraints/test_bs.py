@@ -84,7 +84,6 @@ def test_what_does_not_apply():
 
 def test_gradients_are_finite_on_the_pole_and_for_no_coupling():
     def total(m, w, c):
-        t = theory(m, w, c4=None)
         t = Theory(mediators=(VectorMediator(m, w, bs_L=c, mu_A=c[:1]),))
         return sum(
             jnp.sum(CONSTRAINTS[n].log_likelihood(CONSTRAINTS[n].ratio(t, k)))
