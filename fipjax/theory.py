@@ -7,12 +7,13 @@ GeV^(-2k) for the coefficient of q^(2k).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from fipkernels.dark_photon import E_CHARGE
 from fipkernels.quadratic import evaluate_polynomial
 from fipkernels.widths import share
 
@@ -26,12 +27,22 @@ class VectorMediator:
     Powers of q^2 in a coupling stand for the transverse structure (q^2 g - q q) of a d_sigma V^(sigma rho) operator
     (arXiv:2106.12582 eq. 2.3), which does not contribute to longitudinal exchange.
     mass, width: (B,) GeV.  Couplings: (K, B), real or complex (b-s only), or None where absent.
+    bs_L_strong: (K, B), part of the b-s coupling with a CP-even phase i (an absorptive part): the coupling is bs_L + i bs_L_strong,
+    in the CP-conjugate decay conj(bs_L) + i conj(bs_L_strong).  Used in b -> s l l, beside bs_L of any number of powers.
+    bs_dipole_L, bs_dipole_R (B,): V_nu q_mu sbar sigma^(mu nu) (L P_L + R P_R) b + h.c., GeV^-1, q the momentum of the outgoing V;
+    used on shell only.  sd_L, bd_L (K, B): the same as bs_L for dbar ... s and dbar ... b.
     nue_L, numu_L, nutau_L: V_mu nubar gamma^mu g P_L nu, (K, B).
+    up_V, up_A, down_V, down_A (B,): V_mu qbar gamma^mu (g_V + g_A gamma5) q for all quarks of charge 2/3, -1/3.
+    charged_current (B,): the part of g_L(l) - g_L(nu) that the coupling of V to the W compensates by gauge invariance (mixing with
+    the Z: -g cos(theta_W) epsilon_Z).  Rates of W, K, pi -> l nu V grow as 1/m_V^2 with what is left.
     epsilon: kinetic mixing (B,), a coupling epsilon e Q to every charged particle beside the couplings above.
     dark_mass (N, B) in GeV, dark_strength (N, B): dark Dirac fermions with a vector coupling g, strength g^2; invisible.
     partial_widths: final state -> (B,) GeV, where the model predicts them: "mumu", "ee", "tautau", "hadrons" (visible), "dark",
     "nunu" (invisible).
-    scheme: form of the propagator, "sqrt_q2" (i Gamma sqrt(q2), 2106.12582) or "constant" (i m Gamma, 2002.11150).
+    scheme: form of the propagator, "sqrt_q2" (i Gamma sqrt(q2), 2106.12582), "constant" (i m Gamma, 2002.11150), or "narrow": the
+    recipe of 2210.15662, where a bin that holds the mass gets the rate on shell and no interference, any other bin the exchange
+    without a width, and the axial coupling no longitudinal part.
+    resolution: ((lepton, GeV), ...), lepton "e" or "mu": Gaussian resolution in q of a narrow peak in bins of l l.
     """
 
     mass: Array
@@ -45,12 +56,23 @@ class VectorMediator:
     nue_L: Array | None = None
     numu_L: Array | None = None
     nutau_L: Array | None = None
+    bs_L_strong: Array | None = None
+    bs_dipole_L: Array | None = None
+    bs_dipole_R: Array | None = None
+    sd_L: Array | None = None
+    bd_L: Array | None = None
+    up_V: Array | None = None
+    up_A: Array | None = None
+    down_V: Array | None = None
+    down_A: Array | None = None
+    charged_current: Array | None = None
     epsilon: Array | None = None
     dark_mass: Array | None = None
     dark_strength: Array | None = None
     partial_widths: dict[str, Array] = field(default_factory=dict)
     name: str = "V"
     scheme: str = "sqrt_q2"
+    resolution: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,14 +88,12 @@ class Theory:
     couplings: dict[str, Array] = field(default_factory=dict)
 
 
+_STATIC = ("name", "scheme", "resolution")
 jax.tree_util.register_dataclass(
     VectorMediator,
-    data_fields=[
-        "mass", "width", "bs_L", "bs_R", "mu_V", "mu_A", "e_V", "e_A", "nue_L", "numu_L", "nutau_L", "epsilon", "dark_mass",
-        "dark_strength", "partial_widths",
-    ],
-    meta_fields=["name", "scheme"],
-)  # fmt: skip
+    data_fields=[f.name for f in fields(VectorMediator) if f.name not in _STATIC],
+    meta_fields=list(_STATIC),
+)
 jax.tree_util.register_dataclass(Theory, data_fields=["mediators", "wc", "a_mu", "couplings"], meta_fields=[])
 
 
@@ -105,6 +125,14 @@ def poly_sum(a: Array | None, b: Array | None, sign: float = 1.0) -> Array | Non
 def evaluate_at(poly: Array | None, q2: Array) -> Array:
     """A coupling polynomial (K, B) at q2 (B,); 0 for None."""
     return jnp.zeros_like(q2) if poly is None else evaluate_polynomial(poly, q2)
+
+
+def charged(m: VectorMediator, lepton: str) -> tuple[Array | None, Array | None]:
+    """Vector and axial coupling of V to "e" or "mu" as polynomials (K, B), kinetic mixing included; None where absent."""
+    vector, axial = (m.mu_V, m.mu_A) if lepton == "mu" else (m.e_V, m.e_A)
+    if m.epsilon is not None:
+        vector = poly_sum(vector, -E_CHARGE * jnp.asarray(m.epsilon)[None])
+    return vector, axial
 
 
 def couples_to_bs(m: VectorMediator) -> bool:

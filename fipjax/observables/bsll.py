@@ -16,12 +16,13 @@ from fipjax.hadronic import Effective, central_derived, default_inputs, derive, 
 from fipjax.observables import mixing as mixing_group
 from fipjax.observables.base import BINNED, POINT, Family, Request, register_family, register_group
 from fipjax.observables.decays import DECAYS, HIGH_Q2, LEPTONS, LOW_Q2, QCDF_Q2, SPECTATORS, Decay, Stretch, spectator_amplitudes
-from fipjax.theory import Theory, wilson
+from fipjax.theory import Theory, charged, wilson
 from fipkernels import breit_wigner as bw
 from fipkernels import bvll, mixing, quadratic
 from fipkernels.indexing import spread, take
 from fipkernels.panels import join, make_panels
 
+_SHORT = {"mumu": "mu", "ee": "e"}
 _OPERATORS = {"C7": "7", "C9": "9", "C10": "10", "CS": "S", "CP": "P"}
 
 
@@ -35,20 +36,23 @@ def coefficients(theory: Theory, lepton: str) -> quadratic.Coefficients:
                 constants[op + prime] = c
                 if op == "10":  # contact interaction: the longitudinal part is the same coefficient
                     constants["H" + prime] = c
-    light = []
+    light, strong = [], []
     for med in theory.mediators:
-        entry = {}
-        vector, axial = (med.mu_V, med.mu_A) if lepton == "mumu" else (med.e_V, med.e_A)
-        for prime, bs in (("", med.bs_L), ("p", med.bs_R)):
-            if bs is None:
-                continue
-            if vector is not None:
+        vector, axial = charged(med, _SHORT[lepton])
+
+        def products(bs, prime, vector=vector, axial=axial, med=med):
+            entry = {}
+            if bs is not None and vector is not None:
                 entry["9" + prime] = quadratic.multiply(bs, vector)
-            if axial is not None:
+            if bs is not None and axial is not None:
                 entry["10" + prime] = quadratic.multiply(bs, axial)
-                entry["H" + prime] = longitudinal(bs, axial, med.mass)
-        light.append(entry)
-    return quadratic.Coefficients(constants, tuple(light))
+                narrow = med.scheme == "narrow"
+                entry["H" + prime] = entry["10" + prime] if narrow else longitudinal(bs, axial, med.mass)
+            return entry
+
+        light.append(products(med.bs_L, "") | products(med.bs_R, "p"))
+        strong.append(products(med.bs_L_strong, ""))
+    return quadratic.Coefficients(constants, tuple(light), tuple(strong) if any(strong) else ())
 
 
 def longitudinal(bs, axial, mass):

@@ -78,7 +78,7 @@ jax.tree_util.register_pytree_node(Process, _flatten, _unflatten)
 
 class Component(NamedTuple):
     """One real component of a Wilson coefficient: operator, source (-1: constant, else index of the mediator), part (0: real,
-    1: imaginary)."""
+    1: imaginary, a weak phase; 2, 3: the same with a strong phase i)."""
 
     op: str
     source: int
@@ -89,11 +89,13 @@ class Coefficients(NamedTuple):
     """Wilson coefficients of one lepton flavour, new physics only.
 
     constants: operator -> (B,) real or complex.  light: one mapping operator -> (K, B) per mediator, polynomials in q^2
-    (lowest power first), the product of the b-s and lepton couplings; real or complex (b-s weak phase).
+    (lowest power first), the product of the b-s and lepton couplings; real or complex (b-s weak phase).  strong: (), or the
+    same for parts with a strong phase i, which the CP-conjugate decay keeps.
     """
 
     constants: dict[str, jax.Array]
     light: tuple[dict[str, jax.Array], ...] = ()
+    strong: tuple[dict[str, jax.Array], ...] = ()
 
 
 def multiply(a, b):
@@ -113,17 +115,30 @@ def evaluate_polynomial(poly, x):
 def layout(c: Coefficients) -> tuple[Component, ...]:
     """The real components that a set of coefficients has; static, follows from which entries exist and which are complex."""
     out = []
-    for source, entries in ((-1, c.constants), *enumerate(c.light)):
+    strong = c.strong or ({},) * len(c.light)
+    groups = [(-1, 0, c.constants)]
+    for source, (weak, absorptive) in enumerate(zip(c.light, strong, strict=True)):
+        groups += [(source, 0, weak), (source, 2, absorptive)]
+    for source, first, entries in groups:
         for op in sorted(entries):
-            out.append(Component(op, source, 0))
+            out.append(Component(op, source, first))
             if jnp.iscomplexobj(entries[op]):
-                out.append(Component(op, source, 1))
+                out.append(Component(op, source, first + 1))
     return tuple(out)
 
 
 def _value(c: Coefficients, comp: Component):
-    entry = c.constants[comp.op] if comp.source < 0 else c.light[comp.source][comp.op]
-    return jnp.imag(entry) if comp.part else jnp.real(entry)
+    if comp.source < 0:
+        entry = c.constants[comp.op]
+    else:
+        entry = (c.light if comp.part < 2 else c.strong)[comp.source][comp.op]
+    return jnp.imag(entry) if comp.part % 2 else jnp.real(entry)
+
+
+def _phase(part: int, conjugate: bool) -> complex:
+    """Constant phase of a component in the decay or its CP conjugate."""
+    weak = (-1.0j if conjugate else 1.0j) if part % 2 else 1.0
+    return 1.0j * weak if part >= 2 else weak
 
 
 def _constant_rows(lay):
@@ -263,14 +278,14 @@ def contract_nodes(
     sides: list[tuple[Any, Any, Any]] = []
 
     def side(bar: bool, partner: Mixing | None = None):
-        norm, sign = (n_bar, -1.0) if bar else (n, 1.0)
+        norm = n_bar if bar else n
         s, factor = (process.s_bar if bar else process.s), 1.0
         if partner is not None:
             s = partner.n_ratio * jnp.asarray(partner.sign)[:, None, None] * take(s, partner.partner)
             factor = partner.n_ratio
 
         def component(c: Component):
-            phase = factor * (1j * sign if c.part else 1.0) / (norm if c.source >= 0 else 1.0)
+            phase = factor * _phase(c.part, bar) / (norm if c.source >= 0 else 1.0)
             u, where = process.u.get(c.op), process.support.get(c.op, every)
             if u is None:
                 return phase, None, ()
@@ -357,6 +372,7 @@ def point_integrals(
     sums = _Sums(process, forms)
     every = tuple(range(process.s.shape[0]))
     light = next((x for x in c.light if x), {})
+    strong = next((x for x in c.strong if x), {})
     where = tuple(sorted({a for op in light if op in process.u for a in process.support.get(op, every)}))
 
     def side(bar: bool, partner: Mixing | None = None):
@@ -366,10 +382,11 @@ def point_integrals(
             if op in process.u:
                 s = s + turn(value[0]) * process.u[op]
         resonant = None
-        for op, poly in light.items():
-            if op in process.u:
-                term = turn(evaluate_polynomial(poly[:, 0], q2)) / norm * process.u[op]
-                resonant = term if resonant is None else resonant + term
+        for part, entries in ((1.0, light), (1.0j, strong)):
+            for op, poly in entries.items():
+                if op in process.u:
+                    term = part * turn(evaluate_polynomial(poly[:, 0], q2)) / norm * process.u[op]
+                    resonant = term if resonant is None else resonant + term
         support = where
         if partner is not None:
             sign = partner.n_ratio * jnp.asarray(partner.sign)[:, None, None]

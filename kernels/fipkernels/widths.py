@@ -28,6 +28,14 @@ def vector_to_fermions(m_v, m_f, g_v, g_a, n_c=1.0):
     return n_c * m_v / (12.0 * math.pi) * b * (_abs2(g_v) * 0.5 * (3.0 - b2) + _abs2(g_a) * b2)
 
 
+def vector_to_scalars(m_v, m_s, g, n_c=1.0):
+    """Gamma(V -> S S^*) = n_c g^2 m_V beta^3/(48 pi) for a complex scalar of charge g (V_mu g i S^* d^mu S + h.c., the standard
+    tree-level result).  m_v > 0, m_s >= 0 in GeV.  A quarter of the width to a Dirac fermion for massless particles.
+    """
+    b = 2.0 * momentum(m_v, m_s, m_s) / m_v
+    return n_c * m_v / (48.0 * math.pi) * _abs2(g) * b**3
+
+
 def scalar_to_fermions(m_s, m_f, g_s, g_p, n_c=1.0):
     """Gamma(phi -> f fbar) for phi fbar (g_s + i g_p gamma5) f, f a Dirac fermion.
 

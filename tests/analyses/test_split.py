@@ -279,3 +279,31 @@ def test_annihilation_channels():
 def test_top():
     t = theory("as_printed", **POINT)
     assert float(CONSTRAINTS["top_cmumu"].ratio(t, DEFAULT)[0]) == pytest.approx(2.757944e-8 * 0.03 / 1e-6, rel=1e-6)
+
+
+@pytest.mark.parametrize("heavy,m_chi,tolerance", [("scalar", 1e-3, 1e-6), ("fermion", 1e-3, 1e-5), ("scalar", 0.3, 0.15)])
+def test_absorptive_part(heavy, m_chi, tolerance):
+    """The polynomial of the strong phase against the loop: pi/3 (-pi/6) far above threshold; the cusp at 4 m_chi^2 is smoothed."""
+    one = jnp.ones(1)
+    p = split.penguin_polynomial(one[None], m_chi * one[None], 1000.0 * one, 9.0 * one, heavy=heavy, part=1)
+    full = dark_loops.penguin_sum_full if heavy == "scalar" else dark_loops.penguin_f15_full
+    for q2 in (1.1, 3.5, 6.0, 17.0):
+        exact = q2 * full(q2, m_chi, 1000.0)[1] / (16.0 * np.pi**2 * 1e6)
+        assert float(evaluate_at(p, jnp.array([q2]))[0]) == pytest.approx(float(exact), rel=tolerance)
+    if m_chi < 0.1:
+        limit = np.pi / 3 if heavy == "scalar" else -np.pi / 6
+        assert float(full(3.5, m_chi, 1000.0)[1]) == pytest.approx(limit, rel=1e-5)
+
+
+def test_heavy_fermion_version():
+    """The loop of eq. (3.15) of 2106.12582 and beta^3 in the width."""
+    x = {"m_V": 6.0, "g_V": 0.05, "g_D": 1.0, "r": -1.0, "m_chi1": 1.0}
+    a, b = (vector(model=n, **x) for n in ("split_fermion", "split"))
+    beta = np.sqrt(1 - 4 / 36)
+    assert float(a.partial_widths["dark"][0] / b.partial_widths["dark"][0]) == pytest.approx(
+        beta**2 / (2 * (3 - beta**2)), rel=1e-12
+    )
+    ratio = dark_loops.penguin_f15_full(12.0, 1.0, 1000.0)[0] / dark_loops.penguin_sum_full(12.0, 1.0, 1000.0)[0]
+    at = jnp.array([12.0])
+    # 3 %: two polynomials fitted across the threshold
+    assert float(evaluate_at(a.bs_L, at)[0] / evaluate_at(b.bs_L, at)[0]) == pytest.approx(float(ratio), rel=0.03)

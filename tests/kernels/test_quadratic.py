@@ -53,11 +53,13 @@ def polynomial(rng, powers, cplx):
     return random_complex(rng, powers, B) if cplx else jnp.asarray(rng.normal(size=(powers, B)))
 
 
-def coefficients(constants, *mediators):
-    """constants: operator -> complex?; mediators: operator -> (powers of q^2, complex?)."""
+def coefficients(constants, *mediators, strong=()):
+    """constants: operator -> complex?; mediators, strong: operator -> (powers of q^2, complex?)."""
     rng = np.random.default_rng(5)
-    light = tuple({op: polynomial(rng, *x) for op, x in m.items()} for m in mediators)
-    return quadratic.Coefficients({op: polynomial(rng, 1, c)[0] for op, c in constants.items()}, light)
+    light, absorptive = (
+        tuple({op: polynomial(rng, *x) for op, x in m.items()} for m in entries) for entries in (mediators, strong)
+    )
+    return quadratic.Coefficients({op: polynomial(rng, 1, c)[0] for op, c in constants.items()}, light, absorptive)
 
 
 CASES = {
@@ -68,6 +70,10 @@ CASES = {
     "one complex mediator": coefficients({"9p": True, "10": False}, {"9": (2, True), "S": (1, True)}),
     "operator that the decay does not have": coefficients({"7": True, "9": False}, {"9": (1, True), "7": (2, False)}),
     "two mediators": coefficients({"10": True}, {"9": (2, False), "9p": (1, True)}, {"9": (1, True), "10": (2, False)}),
+    "strong phase": coefficients({"9": False}, {"9": (2, False)}, strong=[{"9": (3, False)}]),
+    "strong and weak phases, two mediators": coefficients(
+        {"10": True}, {"9": (2, True), "10": (1, False)}, {"9p": (1, True)}, strong=[{"9": (3, True)}, {"9p": (2, True)}]
+    ),
     "two mediators, one without couplings": coefficients({"9": False}, {}, {"10": (2, True)}),
 }
 
@@ -80,12 +86,14 @@ def amplitudes(process, c, q, bar, xp):
     for op, value in c.constants.items():
         if op in process.u:
             h = h + turn(value) * process.u[op][..., None]
-    for m, entries in zip(WIDTHS, c.light, strict=False):
+    for phase, m, entries in [(1.0, *z) for z in zip(WIDTHS, c.light, strict=False)] + [
+        (1.0j, *z) for z in zip(WIDTHS, c.strong, strict=False)
+    ]:
         mass, width = np.asarray(m.mass), np.maximum(m.width, bw.GAMMA_FLOOR * m.mass)
         d = x - mass**2 + 1j * width * (q[..., None] if m.scheme == "sqrt_q2" else mass)
         for op, poly in entries.items():
             if op in process.u:
-                coupling = sum(turn(a) * x**k for k, a in enumerate(poly))
+                coupling = phase * sum(turn(a) * x**k for k, a in enumerate(poly))
                 h = h + coupling / ((N_BAR if bar else N) * d) * process.u[op][..., None]
     return h
 

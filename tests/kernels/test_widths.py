@@ -127,3 +127,15 @@ def test_float32():
     np.testing.assert_allclose(low, f(m.astype(float), *map(float, args)), rtol=5e-6)
     closed, slope = jax.value_and_grad(f)(np.float32(0.2), *args)
     assert closed == 0.0 and slope == 0.0
+
+
+def test_vector_to_scalars():
+    """A massless complex scalar is a quarter of a Dirac fermion; beta^3 threshold, by the two-body phase space of |2 g eps.p|^2."""
+    full = widths.vector_to_fermions(2.0, 0.0, 0.3, 0.0)
+    np.testing.assert_allclose(widths.vector_to_scalars(2.0, 0.0, 0.3), full / 4.0, rtol=1e-14)
+    m, ms, g = 2.0, 0.9, 0.3
+    p = math.sqrt(m * m / 4 - ms * ms)
+    # average over polarisations of (2 g p)^2/3, times p/(8 pi m^2)
+    np.testing.assert_allclose(widths.vector_to_scalars(m, ms, g), (2 * g * p) ** 2 / 3 * p / (8 * math.pi * m * m), rtol=1e-13)
+    value, slope = jax.value_and_grad(widths.vector_to_scalars)(1.0, 0.5, g)
+    assert value == 0.0 and slope == 0.0
