@@ -74,6 +74,11 @@ class VectorMediator:
     scheme: str = "sqrt_q2"
     resolution: tuple[tuple[str, float], ...] = ()
 
+    @property
+    def propagator(self) -> str:
+        """Form of the propagator wherever it is needed: "sqrt_q2" or "constant"."""
+        return "constant" if self.scheme == "narrow" else self.scheme
+
 
 @dataclass(frozen=True)
 class Theory:

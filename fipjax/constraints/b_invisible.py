@@ -155,7 +155,7 @@ def exchange(theory: Theory, key: str, lo, hi, basis=None, n: int = _NODES):
     m = mode(key)
     mediators = invisible_mediators(theory)
     total: Any = 0.0
-    resonances = [b_to_v.Resonance(v.mass, v.width, v.bs_L, v.bs_R, v.scheme) for v in mediators]
+    resonances = [b_to_v.Resonance(v.mass, v.width, v.bs_L, v.bs_R, v.propagator) for v in mediators]
     for v, r in zip(mediators, resonances, strict=True):
         dark = _dark(v)
         if dark is not None:

@@ -222,7 +222,7 @@ def window_ratio(m: VectorMediator, w: Windows, columns=None):
     weight = outside_pole(q, width, m.mass)
     # a window that does not count needs no small denominator
     gamma = jnp.where(weight > 0.0, total_width(m), m.mass)
-    shape = window_integral(q, width, m.mass, gamma, m.scheme) * weight
+    shape = window_integral(q, width, m.mass, gamma, m.propagator) * weight
     return (plus * sum2 + minus * difference2) * lepton_width(m, "mu", s) * shape
 
 

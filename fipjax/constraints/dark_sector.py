@@ -57,7 +57,7 @@ def omega(m: VectorMediator):
     strength = jnp.take_along_axis(m.dark_strength, lightest, axis=0)[0]
     heavy = mass > _M_DARK_MIN
     width = jnp.maximum(m.width, 1e-9 * m.mass)
-    value = relic.relic_density(jnp.where(heavy, mass, 1.0), strength, open_to, m.mass, width, m.scheme)
+    value = relic.relic_density(jnp.where(heavy, mass, 1.0), strength, open_to, m.mass, width, m.propagator)
     return jnp.where(heavy, value, 0.0)
 
 
@@ -91,7 +91,7 @@ def printed_bs_mumu(m: VectorMediator):
         return None
     s = jnp.full_like(m.mass, _M_BS**2)
     # C10 (1 - M^2/m_V^2) in one piece: regular at m_V = M
-    re, im = leptonic.light_vector(evaluate_at(m.bs_L, s) * evaluate_at(m.mu_A, s), m.mass, m.width, _M_BS, m.scheme)
+    re, im = leptonic.light_vector(evaluate_at(m.bs_L, s) * evaluate_at(m.mu_A, s), m.mass, m.width, _M_BS, m.propagator)
     z = _K / _C10 * (re + 1j * im)
     return 2.0 * jnp.real(z) + jnp.real(z * jnp.conj(z))
 

@@ -11,9 +11,9 @@ defines the sign of r (with the covariant derivative d - i g Q V it is minus thi
 How gt enters (``loop`` of :func:`build`):
 
 * "full" (default): the loop with its full dependence on q^2, as polynomials in q^2 of degree 4 for its real and its absorptive
-  part, fitted over [0.05, 29] GeV^2 and exact at q^2 = m_V^2 (inside that range).  For m_chi = 1 MeV within 2 % from 1.1 to 6 GeV^2, 1 % above,
-  0.5 % at the Bs mass, 5 % down to 0.4 GeV^2, 15 % below that (an m_V between 0.2 and 0.7 GeV trades 10 % in the range from 0.4
-  to 6 GeV^2); within 10 % of the cusp at 4 m_chi^2 where that lies inside.
+  part, fitted over [0.05, 29] GeV^2 and exact at q^2 = m_V^2 (inside that range).  For m_chi = 1 MeV within 2 % from 1.1 to
+  6 GeV^2, 1 % above, 0.5 % at the Bs mass, 5 % down to 0.4 GeV^2, 15 % below that (an m_V between 0.2 and 0.7 GeV trades 10 % in
+  the range from 0.4 to 6 GeV^2); within 10 % of the cusp at 4 m_chi^2 where that lies inside.
 * "expansion": constant, the value at q^2 = 0, as in the paper: too large by 2 at 3.5 GeV^2 for m_chi = 1 MeV, accurate to
   0.3 % for m_chi = 5 GeV.
 
@@ -24,8 +24,8 @@ The absorptive part is a strong phase, 14 degrees at 3.5 GeV^2 and 16 at the Bs 
 It enters b -> s l l; the rates B -> K(*) V on shell and Bs mixing are taken with the real part (6 % in a rate).
 
 "split_fermion" has the roles of the spins exchanged: a heavy coloured Dirac fermion Psi of mass m_Phi and light complex scalars
-chi_i (loop of arXiv:2106.12582 eq. 3.15).  V -> chi chi^* with its beta^3; in B -> K(*) chi chi^* off shell it counts as a fermion of
-a quarter of the strength, right far above threshold.
+chi_i (loop of arXiv:2106.12582 eq. 3.15).  V -> chi chi^* with its beta^3; in B -> K(*) chi chi^* off shell it counts as a fermion
+of a quarter of the strength, right far above threshold.
 
 Not in a Theory: m_Phi > 1-1.2 TeV from searches for b jets with missing energy (the default is 1 TeV).
 """

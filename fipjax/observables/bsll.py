@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fipjax.errors import InputError
 from fipjax.hadronic import Effective, central_derived, default_inputs, derive, effective_coefficients
 from fipjax.observables import mixing as mixing_group
 from fipjax.observables.base import BINNED, POINT, Family, Request, register_family, register_group
 from fipjax.observables.decays import DECAYS, HIGH_Q2, LEPTONS, LOW_Q2, QCDF_Q2, SPECTATORS, Decay, Stretch, spectator_amplitudes
-from fipjax.theory import Theory, charged, wilson
+from fipjax.theory import Theory, VectorMediator, charged, wilson
 from fipkernels import breit_wigner as bw
 from fipkernels import bvll, mixing, quadratic
 from fipkernels.indexing import spread, take
@@ -73,7 +74,8 @@ _SHARED = QCDF_Q2
 
 @dataclass
 class _Part:
-    """Bins (or points) of one decay on the nodes: sums (S, P) over the panels it uses; the first ``shared`` of them are shared."""
+    """Bins (or points) of one decay on the nodes: sums (S, P) over the panels it uses, the first ``shared`` of which are
+    shared; edges (2, S) in q."""
 
     decay: Decay
     needs: tuple[tuple[str, str], ...]
@@ -81,6 +83,7 @@ class _Part:
     panels: np.ndarray
     sums: np.ndarray
     shared: int
+    edges: np.ndarray
 
 
 class _Nodes:
@@ -105,7 +108,8 @@ class _Nodes:
             here = int(np.sum(used < self.shared))
             # sums first, then differences
             order = tuple(sorted(needs, key=lambda x: (x[1] != "sum", x[0])))
-            self.parts[k] = _Part(DECAYS[k], order, len(bins), used, sums[k][:, used], here)
+            edges = np.sqrt(np.array([b if binned else (b, b) for b in bins])).T
+            self.parts[k] = _Part(DECAYS[k], order, len(bins), used, sums[k][:, used], here, edges)
 
     def _panels(self, wanted):
         par = {**default_inputs().central(), **central_derived()}
@@ -160,34 +164,70 @@ class _Nodes:
         if not any(active):
             return [], None
         if self.binned:
-            weights = [
-                bw.weights(self.panels, m.mass, m.width, m.scheme) if a else None
-                for a, m in zip(active, theory.mediators, strict=True)
-            ]
+            weights = [self._weights(m) if a else None for a, m in zip(active, theory.mediators, strict=True)]
             return weights, bw.cross_weights_all(self.panels, theory.mediators) if sum(active) > 1 else None
         q = jnp.asarray(self.q)
-        weights = [bw.point_weights(q, m.mass, m.width, m.scheme) for m in theory.mediators]
+        weights = [bw.point_weights(q, m.mass, m.width, m.propagator) for m in theory.mediators]
         return weights, bw.cross_point_weights_all(q, theory.mediators)
+
+    def _weights(self, m: VectorMediator) -> bw.Weights:
+        """Of the whole resonance; with scheme "narrow", of the exchange off shell: no phase of the width."""
+        if m.scheme == "narrow":
+            w = bw.weights(self.panels, m.mass, m.width, m.propagator)
+            return w._replace(im=jnp.zeros_like(w.im))
+        return bw.weights(self.panels, m.mass, m.width, m.scheme, dict(m.resolution).get(_SHORT[self.lepton]))
+
+    def _narrow(self, theory: Theory) -> VectorMediator | None:
+        """The vector whose bins follow the recipe of 2210.15662 eqs. (2.13), (2.14), if there is one."""
+        found = [m for m in theory.mediators if m.scheme == "narrow"]
+        if found and len(theory.mediators) > 1:
+            raise InputError("a vector with scheme 'narrow' beside another one (allowed: it must be the only one)")
+        return found[0] if found and self.binned else None
 
     def evaluate(self, theory: Theory, c: quadratic.Coefficients, lay, tables, scalars, phase):
         """decay -> {(form, kind): (S, B)}."""
         rows = quadratic.rows(c, lay, self.q * self.q, *self.weights(theory, c))
-        if rows.light is not None and self.shared:
+        light = self._light(rows, tables)
+        narrow = self._narrow(theory)
+        if narrow is not None and light:
+            resolution = dict(narrow.resolution).get(_SHORT[self.lepton])
+            if resolution is None:
+                raise InputError("scheme 'narrow' without a resolution (allowed: resolution for this lepton)")
+            peak = [bw.on_shell_weights(self.panels, narrow.mass, narrow.width, resolution)]
+            on_shell = self._light(quadratic.rows(c, lay, self.q * self.q, peak), tables)
+        out = {}
+        for k, part in self.parts.items():
+            values = quadratic.constant_part(tables["decays"][k], rows)
+            if k in light:
+                add = light[k]
+                if narrow is not None:
+                    inside = (narrow.mass > part.edges[0][:, None]) & (narrow.mass < part.edges[1][:, None])
+                    add = jnp.where(inside, on_shell[k], add)
+                values = values + add
+            out[k] = _named(part, values, scalars[k], phase)
+        return out
+
+    def _light(self, rows: quadratic.Rows, tables) -> dict[str, Any]:
+        """decay -> (O, S, B), the terms with propagators; empty without mediators."""
+        out: dict[str, Any] = {}
+        if rows.light is None:
+            return out
+        if self.shared:
             common = jnp.einsum("pok,pkb->pob", tables["shared"], rows.light[: self.shared], precision="highest")
-        out, start = {}, 0
+        start = 0
         for k, part in self.parts.items():
             t = tables["decays"][k]
-            values = quadratic.constant_part(t, rows)
-            if rows.light is not None:
-                sums, count = jnp.asarray(part.sums), t.sm.shape[0]
-                if part.shared:
-                    mine = take(common, part.panels[: part.shared])[:, start : start + count]
-                    values = values + jnp.einsum("sp,pob->osb", sums[:, : part.shared], mine, precision="highest")
-                    start += count
-                if part.shared < len(part.panels):
-                    own = part.panels[part.shared :]
-                    values = values + quadratic.light_part(t.light, rows.light[own[0] : own[-1] + 1], sums[:, part.shared :])
-            out[k] = _named(part, values, scalars[k], phase)
+            sums, count = jnp.asarray(part.sums), t.sm.shape[0]
+            terms = []
+            if part.shared:
+                mine = take(common, part.panels[: part.shared])[:, start : start + count]
+                terms.append(jnp.einsum("sp,pob->osb", sums[:, : part.shared], mine, precision="highest"))
+                start += count
+            if part.shared < len(part.panels):
+                own = part.panels[part.shared :]
+                terms.append(quadratic.light_part(t.light, rows.light[own[0] : own[-1] + 1], sums[:, part.shared :]))
+            if terms:
+                out[k] = sum(terms[1:], terms[0])
         return out
 
 
@@ -436,6 +476,7 @@ class BsllGroup:
         contracted = isinstance(tables, Contracted)
         sizes = {x.shape[-1] for x in jax.tree.leaves(list(coeffs.values()))}
         single = sizes <= {1} and all(sum(bool(x) for x in c.light) <= 1 for c in coeffs.values())
+        single = single and all(m.scheme != "narrow" for m in theory.mediators)
         if not contracted and not single:
             tables, contracted = self.contract(theory, tables), True
         mixing_tables = tables.mixing if contracted else tables["mixing"]

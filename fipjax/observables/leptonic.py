@@ -58,7 +58,7 @@ class LeptonicGroup:
                 ax = med.mu_A if lepton == "mumu" else med.e_A
                 if bs is None or ax is None:
                     continue
-                args = (med.mass, med.width, t["m"], med.scheme)
+                args = (med.mass, med.width, t["m"], med.propagator)
                 for g, n, bar in ((bs[0] * ax[0], t["n"], False), (jnp.conj(bs[0] * ax[0]), jnp.conj(t["n"]), True)):
                     re, im = leptonic.light_vector(g, *args)
                     add = helicity * (re + 1j * im) / n

@@ -46,7 +46,7 @@ def bs_matrix(theory: Theory, tables):
             continue
         dm, dg = mixing.light_vector(
             med.bs_L, med.bs_R, med.mass, med.width, m=tables["m"], m_b=tables["m_b"], m_q=tables["m_s"],
-            me=tables["me"], scheme=med.scheme,
+            me=tables["me"], scheme=med.propagator,
         )  # fmt: skip
         m12, gamma12 = m12 + dm, gamma12 + dg
     return m12 + 0.0j, gamma12 + 0.0j

@@ -14,6 +14,9 @@ f, |1/D|^2 = -Im(1/D)/(Gamma q) (or -Im(1/D)/(m Gamma)), so the same weights int
 A panel next to a square-root threshold q_t uses the variable t = sqrt(+-(q - q_t)), in which phase-space
 factors are analytic; there dq/(q - q1) = dt [1/(t - tau) + 1/(t + tau)], tau^2 = +-(q1 - q_t).
 
+A detector resolution sigma in q, for states much narrower than sigma, replaces the step at either end of a panel by a Gaussian
+integral (arXiv:2210.15662 eq. 2.14): the peak moves gradually from one bin to the next.
+
 Layout: panels first, nodes second, points last.
 """
 
@@ -25,12 +28,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import ndtr
 
 from fipkernels.indexing import take as take_runs
 
 # Widths below this fraction of the mass are integrated as if they were this wide: 1/D is not defined on the real
 # axis at Gamma = 0.  Off the pole the difference is of relative size Gamma/m.
-GAMMA_FLOOR = 1e-13
+GAMMA_FLOOR = 1e-18
 
 # Bernstein radius where the forward recurrence hands over to the backward one. Forward loses rho^(2n) of
 # precision in Q_n (1.6^(2*11) = 3e4 for 12 moments), backward started EXTRA terms higher is exact to rho^(-2 EXTRA).
@@ -236,15 +240,68 @@ class Weights(NamedTuple):
     sq: jax.Array
 
 
-def weights(panels: Panels, mass, width, scheme: str = "sqrt_q2") -> Weights:
+def _edges(panels: Panels):
+    """Ends of the panels in q: two arrays (P,)."""
+    kind, c, h, t0 = (np.asarray(x) for x in (panels.kind, panels.center, panels.half, panels.threshold))
+    lo, hi = c - h, c + h
+    ends = np.sort(np.stack([t0 + kind * lo * lo, t0 + kind * hi * hi]), axis=0)
+    return np.where(kind == 0, lo, ends[0]), np.where(kind == 0, hi, ends[1])
+
+
+def _legendre_at(panels: Panels, mass):
+    """P_k of the panel's own variable at q = mass, at the nearer end of the panel where mass lies outside: (n, P, B)."""
+    lo, hi = _edges(panels)
+    q = jnp.clip(mass[None, :], lo[:, None], hi[:, None])
+    kind, c, h, t0 = (np.asarray(x)[:, None] for x in (panels.kind, panels.center, panels.half, panels.threshold))
+    away = kind * (q - t0)
+    inside = away > 0.0
+    t = jnp.where(kind == 0, q, jnp.where(inside, jnp.sqrt(jnp.where(inside, away, 1.0)), 0.0))
+    x = jnp.clip((t - c) / h, -1.0, 1.0)
+    out = [jnp.ones_like(x), x]
+    for k in range(1, panels.q.shape[-1] - 1):
+        out.append(((2 * k + 1) * x * out[k] - k * out[k - 1]) / (k + 1))
+    return jnp.stack(out[: panels.q.shape[-1]])
+
+
+def _share(panels: Panels, mass, resolution: float):
+    """Part of a narrow peak at mass that is seen within each panel, (P, B)."""
+    lo, hi = _edges(panels)
+    return ndtr((hi[:, None] - mass) / resolution) - ndtr((lo[:, None] - mass) / resolution)
+
+
+# Beyond this many resolutions from its ends a panel sees a narrow peak entirely or not at all (1e-15)
+_SIGMAS = 8.0
+
+
+def on_shell_weights(panels: Panels, mass, width, resolution: float) -> Weights:
+    r"""The same as :func:`weights` for the peak alone: f(m) pi/(2 m^2 Gamma) times the part of the peak seen in the panel.
+
+    Narrow widths only: int f |1/D|^2 dq -> pi f(m)/(2 m^2 Gamma) for Gamma -> 0.  resolution: in q, GeV.
+    """
+    width = jnp.maximum(width, GAMMA_FLOOR * mass)
+    at = jnp.einsum("jk,kpb->pjb", panels.project, _legendre_at(panels, mass), precision="highest")
+    sq = at * (_share(panels, mass, resolution) * jnp.pi / (2.0 * mass * mass * width))[:, None, :]
+    return Weights(jnp.zeros_like(sq), jnp.zeros_like(sq), sq)
+
+
+def weights(panels: Panels, mass, width, scheme: str = "sqrt_q2", resolution: float | None = None) -> Weights:
     r"""Weights for integrals over dq (not dq^2) of f/D and f |1/D|^2.
 
     mass, width: (B,) in GeV, mass > 0, 0 <= width < 2 mass.  Returns arrays of shape (P, n, B).
+    resolution: Gaussian, in q, GeV, static; it smears the peak of |1/D|^2 and Im 1/D over the ends of the panels, with a weight
+    exp(-(Gamma/resolution)^2), so that it fades out for states that are wider.  Re 1/D keeps sharp ends.
     """
     n = panels.q.shape[-1]
     width = jnp.maximum(width, GAMMA_FLOOR * mass)
     r1, i1, r2, i2 = roots(mass, width, scheme)
     mr, mi = _moments_of_panel(panels, r1, i1, n)
+    if resolution is not None:
+        lo, hi = _edges(panels)
+        # the peak's angle, -pi times what of it is inside, is all that changes; tails (~Gamma/resolution) keep their sharp ends
+        near = (mass > lo[:, None] - _SIGMAS * resolution) & (mass < hi[:, None] + _SIGMAS * resolution)
+        fade = jnp.exp(-((width / resolution) ** 2))
+        change = jnp.where(near, fade * (-jnp.pi * _share(panels, mass, resolution) - mi[0]), 0.0)
+        mi = mi + change * _legendre_at(panels, mass)
     vr = jnp.einsum("jk,kpb->pjb", panels.project, mr, precision="highest")
     vi = jnp.einsum("jk,kpb->pjb", panels.project, mi, precision="highest")
     # 1/(q - q2)
