@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from fipjax.theory import Theory
 # Points evaluated together: a block's work arrays (nodes x block) stay in the second-level cache of a CPU core; a GPU needs many
 # more to be full.
 _BLOCK = {"cpu": 256, "gpu": 65536}
-UNCERTAINTIES = ("fixed", "nuisance", "none")
+UNCERTAINTIES = ("fixed", "nuisance", "none", "quoted")
 # Inputs whose variation by one standard deviation moves no prediction by more than this share of its experimental error stay at
 # their
 # central values when nuisances are sampled
@@ -151,7 +152,8 @@ class Likelihood:
     fixed: name -> value for parameters that are not varied.
     uncertainties: "fixed" (covariance from draws of all hadronic inputs, at the SM or at ``covariance_at``), "nuisance" (every
     hadronic input that matters is a free parameter with its correlated Gaussian prior: names "z(INPUT)", independent unit normals;
-    :meth:`physical` turns them into inputs) or "none".
+    :meth:`physical` turns them into inputs), "none", or "quoted": as in a paper's table, predictions scaled to the Standard-Model
+    values that the data quote beside the measurements (prediction x quoted SM/our SM), with the quoted errors and no correlations.
     covariance_at: model parameters at which the theory covariance is drawn.  conventions: "default", "as_printed" (formulas of the
     papers with their errors, docs/errata.md) or "flavio".
     charmonium: keep bins between 8.7 and 14 GeV^2.  draws, seed: of the theory covariance.  inputs: other central values.
@@ -229,6 +231,9 @@ class Likelihood:
             self.theory_covariance = theory_covariance(self.predictor, self.inputs, a_mu, at, draws, seed)
         elif uncertainties == "nuisance":
             self._add_nuisances(a_mu)
+        self._scale_to = np.ones(len(self._sm))
+        if uncertainties == "quoted":
+            self._quote()
         self._draws, self._seed, self._charmonium = draws, seed, charmonium
         self._covariance()
         self._batched = jax.jit(self._evaluate)
@@ -347,6 +352,19 @@ class Likelihood:
                 out.update({n: value[i] + theta[i] for i, n in enumerate(block)})
         return out
 
+    def _quote(self):
+        """Standard-Model values and errors from the data themselves."""
+        d = self.dataset
+        missing = [o for o, v in zip(d.observables, d.sm, strict=True) if not math.isfinite(v)]
+        if missing:
+            raise InputError(
+                f"uncertainties = 'quoted': {missing[0]!r} has no quoted expectation (allowed: data with sm and sm_error: datta2022)"
+            )
+        self.dataset = replace(d, correlation=np.eye(len(d.value)))
+        self._scale_to = d.sm / self._sm
+        self._sm = d.sm
+        self.theory_covariance = np.diag(d.sm_error**2)
+
     def _covariance(self):
         d = self.dataset
         cov = d.covariance + self.theory_covariance
@@ -384,7 +402,8 @@ class Likelihood:
     def _predict(self, theory, x):
         """Predictions (n, B) at x, with the inputs of each point if they are free."""
         if not self.nuisances:
-            return self.predictor(theory, self._tables)
+            values = self.predictor(theory, self._tables)
+            return values * self._scale_to[:, None] if self.uncertainties == "quoted" else values
         values = self.physical(x)
         inputs = {n: values[n] for n in self.nuisances.values()}
         model = {n: x[n] for n in x if n not in self.nuisances}

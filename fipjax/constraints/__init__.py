@@ -8,6 +8,7 @@ from fipjax.constraints import (  # noqa: F401  (register themselves)
     dark_photon,
     dark_sector,
     electroweak,
+    kaon,
     muon,
 )
 from fipjax.constraints.base import (

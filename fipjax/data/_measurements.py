@@ -31,7 +31,8 @@ class Measurement:
 
     systematic: part of the error that is common to the branching fractions of one publication (0 if not separable).
     combines: repeats other numbers of its set.  left_out: why it is left out unless ``use`` names the observable with its bin, or
-    empty.  publication: in a set that collects several, the one the number is from.
+    empty.  publication: in a set that collects several, the one the number is from.  sm, sm_error: Standard-Model expectation and
+    error that the publication quotes beside the number, or nan.
     """
 
     observable: str
@@ -42,6 +43,8 @@ class Measurement:
     combines: bool = False
     left_out: str = ""
     publication: str = ""
+    sm: float = math.nan
+    sm_error: float = math.nan
 
     @property
     def sigma(self) -> float:
@@ -120,8 +123,14 @@ def parse_set(raw: dict, path: str) -> MeasurementSet:
         syst = 0.0
         if len(labels) == len(errors) > 1:
             syst = math.sqrt(sum((0.5 * (p + q)) ** 2 for (p, q), l in zip(errors, labels, strict=True) if l != "stat"))
-        texts = (str(m.get(key, "")) for key in ("left_out", "publication"))
-        measurements.append(Measurement(m["observable"], value, plus, minus, syst, bool(m.get("combines", False)), *texts))
+        left_out, publication = (str(m.get(key, "")) for key in ("left_out", "publication"))
+        quoted = [_number(here, key, m[key]) if key in m else math.nan for key in ("sm", "sm_error")]
+        if math.isnan(quoted[0]) != math.isnan(quoted[1]) or quoted[1] <= 0 or quoted[0] == 0:
+            raise InputError(f"{here}: sm = {m.get('sm')!r}, sm_error = {m.get('sm_error')!r} (allowed: both or neither, not 0)")
+        combines = bool(m.get("combines", False))
+        measurements.append(
+            Measurement(m["observable"], value, plus, minus, syst, combines, left_out, publication, quoted[0], quoted[1])
+        )
     correlation = None
     if "correlation" in raw:
         correlation = np.array(raw["correlation"], dtype=float)
@@ -154,7 +163,7 @@ def parse_set(raw: dict, path: str) -> MeasurementSet:
 
 _TEXTS = ("experiment", "arxiv", "inspire", "kind", "grade", "note", "source_of_digits", "superseded_by")
 _KEYS = ("id", *_TEXTS, "year", "vintages", "correlation", "measurement")
-_MEASUREMENT_KEYS = ("observable", "value", "errors", "error_labels", "combines", "note")
+_MEASUREMENT_KEYS = ("observable", "value", "errors", "error_labels", "combines", "note", "sm", "sm_error")
 
 
 def _shown(value: Any) -> str:
@@ -317,7 +326,8 @@ def check_vintage(vintage: str) -> None:
 class Dataset:
     """Measurements in a fit: observables, values, errors (plus, minus), experimental correlation.  Arrays of length n.
 
-    labels: set each number comes from.  left_out: (observable, set id, reason) of what the vintage has and the fit has not.
+    labels: set each number comes from.  sm, sm_error: expectations quoted beside the numbers, nan where there is none.
+    left_out: (observable, set id, reason) of what the vintage has and the fit has not.
     """
 
     observables: tuple[str, ...]
@@ -326,6 +336,8 @@ class Dataset:
     plus: np.ndarray
     minus: np.ndarray
     correlation: np.ndarray
+    sm: np.ndarray
+    sm_error: np.ndarray
     left_out: tuple[tuple[str, str, str], ...]
 
     @property
@@ -441,6 +453,8 @@ def _assemble(chosen, left_out) -> Dataset:
         np.array([m.plus for m in ms]),
         np.array([m.minus for m in ms]),
         corr,
+        np.array([m.sm for m in ms]),
+        np.array([m.sm_error for m in ms]),
         tuple(left_out),
     )
 
