@@ -1,6 +1,7 @@
 """Bounds on muon couplings against the CHECK numbers of the papers and independent formulas."""
 
 import math
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -299,3 +300,50 @@ def test_gradients():
         assert np.isfinite(value)
         for k, s in slopes.items():
             assert np.all(np.isfinite(s)), (k, size)
+
+
+# --- tridents with a vector that mixes with the Z (arXiv:2210.15662): couplings of neutrinos and muons differ
+G, S2 = 0.74348, trident.SIN2_THETA
+
+
+def mixed(m, eps_z, g_mu=0.0, epsilon=0.0, printed=False):
+    a = 0.25 * G * eps_z
+    v, l_a = (-1 + 4 * S2) * a, a
+    if printed:
+        v, l_a = 2 * v + 2 * math.sqrt(4 * math.pi / 137.035999) * epsilon, -2 * a
+    t = theory(m, mu_V=v + g_mu, mu_A=l_a, numu_L=2 * a, nue_L=2 * a, epsilon=epsilon)
+    if not printed:
+        return t
+    return Theory((replace(t.mediators[0], scheme="narrow"),))
+
+
+def test_trident_z_boson():
+    """A vector with the couplings and the mass of the Z repeats the neutral current: g_V -> 1 + 2 (2 s^2 - 1/2), g_A -> 1 - 2/2."""
+    eps = 2 * 91.1876 * math.sqrt(math.sqrt(2) * 1.1663787e-5) / G
+    t = muon.trident_tables()
+    share = t["ccfr_aa"].sum() / t["ccfr_vv"].sum()
+    got = float(muon.trident_ratio(mixed(91.1876, eps))[0])
+    expected = (4 * S2) ** 2 / ((0.5 + 2 * S2) ** 2 + share / 4)
+    assert got == pytest.approx(expected, rel=1e-4)
+
+
+def test_trident_sign_of_the_product():
+    """numu_L mu_V > 0 adds to the Standard Model, < 0 takes away; the product counts: (g')^2 = g eps_Z |g_mu|/(2 c) without mixing
+    of muons.  The exclusion for the negative sign begins beyond complete destructive interference."""
+    m, eps_z = 0.1, 1e-4
+    up, down = (float(muon.trident_ratio(mixed(m, eps_z, s * 0.02))[0]) for s in (1, -1))
+    assert down < 1.0 < up
+    none = theory(m, mu_V=0.02, numu_L=0.5 * G * eps_z)
+    equal = theory(m, mu_V=math.sqrt(0.01 * G * eps_z), numu_L=math.sqrt(0.01 * G * eps_z))
+    assert float(muon.trident_ratio(none)[0]) == pytest.approx(float(muon.trident_ratio(equal)[0]), rel=1e-12)
+    # note: g'^2 = 3.717e-5 g_mu at eps_Z = 1e-4, and half of that as printed
+    assert 0.5 * G * eps_z == pytest.approx(3.717e-5, rel=1e-3)
+    g = 1.26e-3**2 / (0.5 * G * eps_z)
+    assert ratio("trident_ccfr", mixed(m, eps_z, g)) == pytest.approx(1.0, abs=0.03)
+    assert ratio("trident_ccfr", mixed(m, eps_z, -g)) < 1.0
+    printed = base.Context("datta2022", "as_printed")
+    for sign in (1, -1):
+        t = mixed(m, eps_z, 2 * sign * g, epsilon=1e-3, printed=True)
+        assert ratio("trident_ccfr", t, printed) == pytest.approx(1.0, abs=0.03)
+    # mixing alone has no g_mu: the Standard Model
+    assert ratio("trident_ccfr", mixed(m, 1e-2, epsilon=1e-3, printed=True), printed) == pytest.approx(0.18 / 0.56, rel=1e-3)
