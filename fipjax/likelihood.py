@@ -358,7 +358,7 @@ class Likelihood:
         missing = [o for o, v in zip(d.observables, d.sm, strict=True) if not math.isfinite(v)]
         if missing:
             raise InputError(
-                f"uncertainties = 'quoted': {missing[0]!r} has no quoted expectation (allowed: data with sm and sm_error: datta2022)"
+                f"uncertainties = 'quoted': {missing[0]!r} has no quoted expectation (allowed: data with sm and sm_error)"
             )
         self.dataset = replace(d, correlation=np.eye(len(d.value)))
         self._scale_to = d.sm / self._sm

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from fipjax.observables.base import NUMBER, Family, Request, register_family, register_group
 from fipjax.theory import Theory, poly_sum, total, wilson
 from fipkernels import leptonic
+from fipkernels.breit_wigner import inverse_propagator
+from fipkernels.quadratic import evaluate_polynomial
 
 _PAPERS = "arXiv:1204.1735, arXiv:1204.1737, arXiv:1311.0903"
 
@@ -58,10 +60,16 @@ class LeptonicGroup:
                 ax = med.mu_A if lepton == "mumu" else med.e_A
                 if bs is None or ax is None:
                     continue
-                args = (med.mass, med.width, t["m"], med.propagator)
-                for g, n, bar in ((bs[0] * ax[0], t["n"], False), (jnp.conj(bs[0] * ax[0]), jnp.conj(t["n"]), True)):
-                    re, im = leptonic.light_vector(g, *args)
-                    add = helicity * (re + 1j * im) / n
+                if med.scheme == "narrow":
+                    # no longitudinal part: C10 at q^2 = m^2 (2210.15662 eq. 2.11)
+                    at = jnp.broadcast_to(t["m"] ** 2, med.mass.shape)
+                    g = evaluate_polynomial(bs, at) * evaluate_polynomial(ax, at)
+                    re, im = inverse_propagator(at, med.mass, med.width, med.propagator)
+                else:
+                    g = bs[0] * ax[0]
+                    re, im = leptonic.light_vector(1.0, med.mass, med.width, t["m"], med.propagator)
+                for coupling, n, bar in ((g, t["n"], False), (jnp.conj(g), jnp.conj(t["n"]), True)):
+                    add = helicity * coupling * (re + 1j * im) / n
                     p, p_bar = (p, p_bar + add) if bar else (p + add, p_bar)
         return leptonic.branching_ratio(
             p,
