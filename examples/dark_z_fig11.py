@@ -3,9 +3,8 @@
 python examples/dark_z_fig11.py [--quick] [--out DIR] [--conventions as_printed] [--sample]
 
 Above: mass against mass mixing, minimised over the kinetic mixing; below: against the kinetic mixing, minimised over the mass
-mixing.
-A grid of a million points, a gradient search from many starts and (--sample) an ensemble sampler, all
-with priors flat in the logarithms.
+mixing.  A grid of a million points, a gradient search from many starts and (--sample) an ensemble sampler with priors flat in the
+logarithms.
 """
 
 import numpy as np

@@ -48,9 +48,8 @@ def scale(case, like, c: str, name: str) -> None:
     below = np.flatnonzero(values[: k + 1] < case.chi2)
     if below.size:
         need = abs(g[below[0]])
-        print(
-            f"  the quoted chi2 {case.chi2} is reached at |g_mu| = {need:.3g}, {need / case.best['g_mu']:.2f} times the quoted coupling"
-        )
+        more = need / case.best["g_mu"]
+        print(f"  chi2 = {case.chi2}, as quoted, at |g_mu| = {need:.3g}, {more:.2f} times the quoted coupling")
 
 
 def main() -> None:
