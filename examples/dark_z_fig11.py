@@ -46,7 +46,9 @@ def ensemble(like, quick: bool) -> np.ndarray:
     x = rng.uniform(low, high, (20000, 3))
     weight = np.exp(log_prob(x) + 0.5 * like.sm_chi2())
     start = x[rng.choice(len(x), walkers, p=weight / weight.sum())] + 1e-3 * rng.standard_normal((walkers, 3))
-    moves = [(emcee.moves.DEMove(), 0.7), (emcee.moves.DESnookerMove(), 0.3)]
+    # wide steps connect the mode at light masses with the plateau of small mixings
+    wide = emcee.moves.GaussianMove((0.5 * (high - low)) ** 2)
+    moves = [(emcee.moves.DEMove(), 0.5), (emcee.moves.DESnookerMove(), 0.2), (wide, 0.3)]
     sampler = emcee.EnsembleSampler(walkers, 3, log_prob, vectorize=True, moves=moves)
     sampler.run_mcmc(np.clip(start, low + 1e-6, high - 1e-6), steps)
     tau, accepted = np.round(sampler.get_autocorr_time(quiet=True)), np.mean(sampler.acceptance_fraction)
@@ -63,6 +65,9 @@ def compare(grids: dict, values: np.ndarray, chain: np.ndarray) -> None:
         edge = np.ones(inner.shape[axis])
         edge[[0, -1]] = 0.5
         weight = weight * np.expand_dims(edge, tuple(i for i in range(3) if i != axis))
+    light = grids["m_V"] < 0.03
+    by_grid, by_chain = weight[light].sum() / weight.sum(), np.mean(chain[:, 0] < np.log(0.03))
+    print(f"  posterior below 30 MeV, grid | ensemble: {by_grid:.3f} | {by_chain:.3f}")
     for i, n in enumerate(NAMES):
         share = np.cumsum(weight.sum(axis=tuple(j for j in range(3) if j != i)))
         g = np.log(grids[n] if i == 0 else grids[n][1:])
