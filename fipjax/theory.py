@@ -30,7 +30,7 @@ class VectorMediator:
     bs_L_strong: (K, B), part of the b-s coupling with a CP-even phase i (an absorptive part): the coupling is bs_L + i bs_L_strong,
     in the CP-conjugate decay conj(bs_L) + i conj(bs_L_strong).  Used in b -> s l l, beside bs_L of any number of powers.
     bs_dipole_L, bs_dipole_R (B,): V_nu q_mu sbar sigma^(mu nu) (L P_L + R P_R) b + h.c., GeV^-1, q the momentum of the outgoing V;
-    used on shell only.  sd_L, bd_L (K, B): the same as bs_L for dbar ... s and dbar ... b.
+    used on shell only (B -> K(*) V of searches).  sd_L, bd_L (K, B): the same as bs_L for dbar ... s and dbar ... b.
     nue_L, numu_L, nutau_L: V_mu nubar gamma^mu g P_L nu, (K, B).
     up_V, up_A, down_V, down_A (B,): V_mu qbar gamma^mu (g_V + g_A gamma5) q for all quarks of charge 2/3, -1/3.
     charged_current (B,): the part of g_L(l) - g_L(nu) that the coupling of V to the W compensates by gauge invariance (mixing with

@@ -38,12 +38,14 @@ _NODES = 20
 
 
 class Mode(NamedTuple):
-    """m_b, m_m: masses of B and K(*), GeV; tau: lifetime, GeV^-1; contact: rate per unit of amplitude (fipkernels.b_to_v)."""
+    """m_b, m_m: masses of B and K(*), GeV; tau: lifetime, GeV^-1; contact: rate per unit of amplitude (fipkernels.b_to_v);
+    width: (q, g_L, g_R, d_L, d_R) -> Gamma(B -> K(*) V) for a mass q, monopole and dipole couplings."""
 
     m_b: float
     m_m: float
     tau: float
     contact: Callable[[Any], tuple[Any, Any]]
+    width: Callable[..., Any]
 
     @property
     def end(self) -> float:
@@ -58,18 +60,26 @@ def mode(key: str) -> Mode:
     if key == "B+->K":
         m_b, m_m = par["m_B+"], par["m_K+"]
 
-        def contact(q):
-            f_plus = b_to_k(q * q, {k: par["B->K BSZ " + k] for k in _FF_K}, par["m_B0"], par["m_K0"])[0]
-            return b_to_v.contact_k(q, m_b, m_m, f_plus)
+        def form_factors(q):
+            return b_to_k(q * q, {k: par["B->K BSZ " + k] for k in _FF_K}, par["m_B0"], par["m_K0"])
 
-        return Mode(m_b, m_m, par["tau_B+"], contact)
+        def width(q, g_l, g_r, d_l, d_r):
+            f_plus, _, f_t = form_factors(jnp.minimum(q, m_b - m_m))
+            return b_to_v.width_k(q * q, g_l + g_r, m_b, m_m, f_plus, d_l + d_r, f_t)
+
+        return Mode(m_b, m_m, par["tau_B+"], lambda q: b_to_v.contact_k(q, m_b, m_m, form_factors(q)[0]), width)
     m_b, m_m = par["m_B0"], par["m_K*0"]
 
     def contact_star(q):
         ff = form_factors_v(q * q, par, ["B->K*"])
         return b_to_v.contact_kstar(q, m_b, m_m, ff.v, ff.a1, ff.a12)
 
-    return Mode(m_b, m_m, par["tau_B0"], contact_star)
+    def width_star(q, g_l, g_r, d_l, d_r):
+        x = jnp.minimum(q, m_b - m_m)
+        ff = form_factors_v(x * x, par, ["B->K*"])
+        return b_to_v.width_kstar(q * q, g_l, g_r, m_b, m_m, ff.v, ff.a1, ff.a12, d_l, d_r, ff.t1, ff.t2, ff.t23)
+
+    return Mode(m_b, m_m, par["tau_B0"], contact_star, width_star)
 
 
 @lru_cache(maxsize=1)

@@ -160,7 +160,12 @@ def _chiral(m: VectorMediator, s):
 
 
 def production(m: VectorMediator, key: str):
-    """BR(B -> K(*) V) on shell (B,), key "B+->K" or "B0->K*"."""
+    """BR(B -> K(*) V) on shell (B,), key "B+->K" or "B0->K*"; with the dipole coupling where there is one."""
+    if m.bs_dipole_L is not None or m.bs_dipole_R is not None:
+        zero = jnp.zeros_like(m.mass)
+        d_l, d_r = (zero if d is None else d for d in (m.bs_dipole_L, m.bs_dipole_R))
+        s = m.mass**2
+        return mode(key).tau * mode(key).width(m.mass, evaluate_at(m.bs_L, s), evaluate_at(m.bs_R, s), d_l, d_r)
     rates = production_rates(key, m.mass)
     return sum(r * g2 for r, g2 in zip(rates, _chiral(m, m.mass**2), strict=True))
 

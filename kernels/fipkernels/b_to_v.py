@@ -49,29 +49,35 @@ def _open(s, m_b, m_m):
     return is_open, m_x, jnp.where(is_open, momentum(m_b, m_m, jnp.where(is_open, m_x, 0.0)), 0.0)
 
 
-def width_k(s, g, m_b, m_k, f_plus):
+def width_k(s, g, m_b, m_k, f_plus, dipole=0.0, f_t=0.0):
     """Gamma(B -> K V) in GeV for a vector of mass sqrt(s), 2002.11150 eq. (21) with g for their g-tilde s.
 
     s: GeV^2; g = g_L + g_R at s (real or complex), so that g is the coupling of sbar gamma^mu P_L b if there is no P_R: a
     coupling g_v to sbar gamma^mu b (both chiralities) is g = 2 g_v.  m_b, m_k: masses in GeV; f_plus: f+(s), finite also where the
-    channel is closed.  Elementwise.  Exactly 0 with zero derivatives for s <= 0 and s >= (m_b - m_k)^2; grows as |g|^2/s at
-    small s (longitudinal V).
+    channel is closed.  dipole = d_L + d_R in GeV^-1 of V_nu q_mu sbar sigma^(mu nu) (d_L P_L + d_R P_R) b, q the momentum of V,
+    with f_t = fT(s) (arXiv:2210.15662 eqs. 2.8, A.4).  Elementwise.  Exactly 0 with zero derivatives for s <= 0 and
+    s >= (m_b - m_k)^2; grows as |g|^2/s at small s (longitudinal V).
     """
     is_open, m_x, p = _open(s, m_b, m_k)
-    return jnp.where(is_open, _abs2(g) * f_plus**2 * p**3 / (8.0 * math.pi * m_x * m_x), 0.0)
+    amplitude = g * f_plus - 1j * dipole * m_x * m_x * f_t / (m_b + m_k)
+    return jnp.where(is_open, _abs2(amplitude) * p**3 / (8.0 * math.pi * m_x * m_x), 0.0)
 
 
-def width_kstar(s, g_l, g_r, m_b, m_v, v, a1, a12):
+def width_kstar(s, g_l, g_r, m_b, m_v, v, a1, a12, d_l=0.0, d_r=0.0, t1=0.0, t2=0.0, t23=0.0):
     """Gamma(B -> K* V) in GeV for a vector of mass sqrt(s), narrow K*, from helicity amplitudes (see the module).
 
     s: GeV^2; g_l, g_r: couplings at s (real or complex); m_b, m_v: masses of B and K* in GeV; v, a1, a12: form factors V, A1,
-    A12 of 1503.05534 at s, finite also where the channel is closed.  Elementwise.  Exactly 0 with zero derivatives for s <= 0 and
-    s >= (m_b - m_v)^2; next to that end the derivative grows as 1/p.
+    A12 of 1503.05534 at s, finite also where the channel is closed.  d_l, d_r: dipole couplings in GeV^-1 as in :func:`width_k`,
+    with t1, t2, t23.  Elementwise.  Exactly 0 with zero derivatives for s <= 0 and s >= (m_b - m_v)^2; next to that end the
+    derivative grows as 1/p.
     """
     is_open, m_x, p = _open(s, m_b, m_v)
-    axial = 64.0 * (m_b * m_v * a12 / m_x) ** 2 + 2.0 * ((m_b + m_v) * a1) ** 2
-    vector = 8.0 * (m_b * p * v / (m_b + m_v)) ** 2
-    rate = _abs2(g_l - g_r) * axial + _abs2(g_l + g_r) * vector
+    axial, dipole = g_l - g_r, 1j * (d_r - d_l)
+    longitudinal = axial * a12 - dipole * m_x * m_x * t23 / (2.0 * (m_b + m_v))
+    parallel = axial * a1 * (m_b + m_v) - dipole * (m_b - m_v) * (m_b + m_v) * t2
+    perpendicular = (g_l + g_r) * v / (m_b + m_v) - 1j * (d_l + d_r) * t1
+    rate = 64.0 * (m_b * m_v / m_x) ** 2 * _abs2(longitudinal) + 2.0 * _abs2(parallel)
+    rate = rate + 8.0 * (m_b * p) ** 2 * _abs2(perpendicular)
     return jnp.where(is_open, p / (32.0 * math.pi * m_b**2) * rate, 0.0)
 
 

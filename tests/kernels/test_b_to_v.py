@@ -123,6 +123,53 @@ def test_widths_against_tensors():
     assert float(b_to_v.width_kstar(s, g_l, g_r, M_B0, M_KST, v, a1, a12)) == pytest.approx(width, rel=1e-12)
 
 
+def test_dipole_against_tensors():
+    """Monopole and dipole couplings from the hadronic tensors of arXiv:2210.15662 eqs. (A.1) to (A.4), explicit polarisation sums.
+
+    q_mu V_nu sigma^(mu nu) = V_mu i (i q_nu sigma^(mu nu)).  1e-12: rounding.
+    """
+    m_x, g_l, g_r, d_l, d_r = 1.3, 0.3 + 0.2j, -0.4 + 0.1j, 0.05 - 0.2j, 0.3 + 0.1j
+    s = m_x * m_x
+
+    def sum_over_v(current, q):
+        lower = np.diag([1.0, -1, -1, -1]) @ current
+        return np.real(-np.conj(current) @ lower + abs(np.conj(lower) @ q) ** 2 / s)
+
+    def kin(m_b, m):
+        p = math.sqrt((m_b**2 - (m + m_x) ** 2) * (m_b**2 - (m - m_x) ** 2)) / (2 * m_b)
+        return p, math.hypot(m, p), np.array([math.hypot(m_x, p), 0, 0, p])
+
+    p, e_k, q = kin(M_B, M_K)
+    f_plus, f_t = 0.41, 0.37
+    both = np.array([M_B + e_k, 0, 0, -p])
+    # <K|sbar i q_nu sigma^(mu nu) b|B> = -q^2 f_T/(m_B + m_K) (p + k)^mu + ...
+    current = 0.5 * ((g_l + g_r) * f_plus - 1j * (d_l + d_r) * s * f_t / (M_B + M_K)) * both
+    width = p / (8 * math.pi * M_B**2) * sum_over_v(current, q)
+    assert float(b_to_v.width_k(s, g_l + g_r, M_B, M_K, f_plus, d_l + d_r, f_t)) == pytest.approx(width, rel=1e-12)
+
+    p, e_k, q = kin(M_B0, M_KST)
+    plus, minus, lam = M_B0 + M_KST, M_B0 - M_KST, 4 * M_B0**2 * p * p
+    v, a1, a2, t1, t2, t3 = 0.41, 0.33, 0.29, 0.35, 0.31, 0.22
+    a12 = (plus**2 * (M_B0**2 - M_KST**2 - s) * a1 - lam * a2) / (16 * M_B0 * M_KST**2 * plus)
+    t23 = (plus * minus * (M_B0**2 + 3 * M_KST**2 - s) * t2 - lam * t3) / (8 * M_B0 * M_KST**2 * minus)
+    v1, v2, v3 = -v / plus, -a1 / minus, (plus * a1 - minus * a2) / s
+    c1 = 0.5 * ((g_l + g_r) * v1 + 1j * (d_l + d_r) * t1)
+    c2 = 0.5 * ((g_l - g_r) * v2 + 1j * (d_r - d_l) * t2)
+    c3 = 0.5 * ((g_l - g_r) * v3 + 1j * (d_r - d_l) * t3)
+    total = np.array([M_B0 + e_k, 0, 0, -p])
+    rate = 0.0
+    for eps in ([0, 1, 0, 0], [0, 0, 1, 0], [-p / M_KST, 0, 0, e_k / M_KST]):
+        eta = np.array(eps, float)
+        eq = eta[0] * M_B0
+        p1 = 2 * np.array([0, -eta[2], eta[1], 0]) * M_B0 * p if eta[0] == 0 else np.zeros(4)
+        p2 = 1j * (plus * minus * eta - eq * total)
+        p3 = 1j * eq * (q - s / (plus * minus) * total)
+        rate += sum_over_v(c1 * p1 + c2 * p2 + c3 * p3, q)
+    width = p / (8 * math.pi * M_B0**2) * rate
+    got = b_to_v.width_kstar(s, g_l, g_r, M_B0, M_KST, v, a1, a12, d_l, d_r, t1, t2, t23)
+    assert float(got) == pytest.approx(width, rel=1e-12)
+
+
 def test_thresholds():
     """Exactly zero with zero derivatives at and beyond the end point and for s <= 0; s Gamma is finite for s -> 0."""
 
