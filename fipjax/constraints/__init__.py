@@ -10,6 +10,7 @@ from fipjax.constraints import (  # noqa: F401  (register themselves)
     electroweak,
     kaon,
     muon,
+    neutrino,
     parity,
 )
 from fipjax.constraints.base import (

@@ -296,7 +296,8 @@ CLEO_LIMIT = 4.9e-5
 def _cleo(theory: Theory, context: Context):
     if not invisible_mediators(theory):
         return None
-    return exchange(theory, "B+->K", *_fixed(_whole("B+->K")))[0] / CLEO_LIMIT
+    # interference with the neutrinos of the Standard Model may lower the rate
+    return jnp.maximum(exchange(theory, "B+->K", *_fixed(_whole("B+->K")))[0], 0.0) / CLEO_LIMIT
 
 
 # -- Belle II -----------------------------------------------------------------------------------------------------------
