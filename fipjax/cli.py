@@ -297,20 +297,24 @@ def _sample(args) -> None:
     like = run.likelihood()
     _describe(like)
     options = dict(run.sample)
+    tempered = options.pop("method", "nuts") == "smc"
     for key in ("chains", "warmup", "draws", "seed"):
         if getattr(args, key) is not None:
+            if tempered and key != "seed":
+                raise InputError(f"--{key} does not belong to method 'smc' of {Path(args.run).name} (allowed: --seed)")
             options[key] = getattr(args, key)
     from fipjax.engines.sample import SampleInterrupted
 
     interrupted = False
     try:
-        result = fipjax.sample(like, **options)
+        result = (fipjax.smc if tempered else fipjax.sample)(like, **options)
     except SampleInterrupted as stop:
         # nothing already drawn is lost
         result, interrupted = stop.posterior, True
     result.save(out)
     if args.json:
-        _print_json({"output": str(out), "ok": result.ok, "verdict": list(result.verdict), "table": result.table()})
+        evidence = {"log_z": result.log_z, "log_z_error": result.log_z_error} if tempered else {}
+        _print_json({"output": str(out), "ok": result.ok, "verdict": list(result.verdict), **evidence, "table": result.table()})
     else:
         print(result.summary())
         print(f"written to {out}")
@@ -318,6 +322,42 @@ def _sample(args) -> None:
         print(f"warning: {line}", file=sys.stderr)
     if interrupted:
         raise KeyboardInterrupt(f"sampling interrupted: the {result.draws} draws per chain so far are in {out}")
+
+
+def _profile(args) -> None:
+    from fipjax.runfile import load_run
+
+    run = load_run(args.run)
+    out = _writable(args.output, [".nc"])
+    if "parameters" not in run.profile:
+        raise InputError(f"{Path(args.run).name}: profile.parameters is missing (allowed: a list of one or two free parameters)")
+    import fipjax
+    from fipjax.engines.profile import ProfileInterrupted, grid_of_table
+
+    like = run.likelihood()
+    grid = grid_of_table(like, run.profile)
+    _describe(like)
+    options = {k: v for k, v in run.profile.items() if k not in ("parameters", "points", "range", "scale")}
+    interrupted = False
+    try:
+        result = fipjax.profile(like, grid, out=out, **options)
+    except ProfileInterrupted as stop:
+        # the finished sweeps are in the file
+        result, interrupted = stop.result, True
+    if args.json:
+        about = {
+            "output": str(out), "complete": result.complete, "best": result.best, "minimum": result.minimum,
+            "sm_chi2": result.sm_chi2,
+            "axes": {k: v.tolist() for k, v in result.axes.items()}, "delta": result.delta.tolist(), "notes": result.notes,
+        }  # fmt: skip
+        if len(result.axes) == 1:
+            about["intervals"] = {f"{level:g}": result.intervals(level) for level in (1.0, 4.0, 9.0)}
+        _print_json(about)
+    else:
+        print(result.summary())
+        print(f"written to {out}")
+    if interrupted:
+        raise KeyboardInterrupt(f"profile interrupted after {result.sweeps} sweeps: what was found so far is in {out}")
 
 
 def _plot(args) -> None:
@@ -375,7 +415,8 @@ def build_parser() -> argparse.ArgumentParser:
     for name, function, text, default in (
         ("scan", _scan, "scan a grid or quasi-random points into a resumable store", "scan.zarr"),
         ("fit", _fit, "best fit with errors and pulls", "fit.json"),
-        ("sample", _sample, "posterior by NUTS", "posterior.nc"),
+        ("sample", _sample, "posterior by NUTS, or by tempered Monte Carlo with the evidence", "posterior.nc"),
+        ("profile", _profile, "profile likelihood of one or two parameters", "profile.nc"),
     ):
         p = command(name, function, text)
         p.add_argument("run", metavar="RUN.toml")

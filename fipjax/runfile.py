@@ -29,6 +29,7 @@ from fipjax.errors import InputError, unknown
 
 # section -> key -> (types, what is allowed)
 _TEXT, _LIST, _INT, _NUM, _BOOL = "a text", "a list of texts", "a positive integer", "a number", "true or false"
+_TEXT_LIST = "a text or a list of texts"
 SECTIONS: dict[str, dict[str, str]] = {
     "model": {"name": _TEXT, "region": _TEXT},
     "data": {
@@ -36,7 +37,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "use": _LIST,
         "drop": _LIST,
         "measurements": _LIST,
-        "constraints": "a text or a list of texts",
+        "constraints": _TEXT_LIST,
         "uncertainties": _TEXT,
         "conventions": _TEXT,
         "charmonium": _BOOL,
@@ -46,6 +47,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "scan": {"method": _TEXT, "n": _INT, "chunk": _INT, "seed": _INT, "grid": "tables"},
     "fit": {"starts": _INT, "maxiter": _INT, "seed": _INT, "with_prior": _BOOL},
     "sample": {
+        "method": "nuts or smc",
         "chains": _INT,
         "warmup": _INT,
         "draws": _INT,
@@ -54,6 +56,23 @@ SECTIONS: dict[str, dict[str, str]] = {
         "target_accept": _NUM,
         "max_tree_depth": _INT,
         "dense_mass": _BOOL,
+        # method smc
+        "particles": _INT,
+        "repeats": _INT,
+        "moves": _INT,
+        "target_ess": _NUM,
+        "cells": _INT,
+    },
+    "profile": {
+        "parameters": _LIST,
+        "points": "a positive integer or a list of them",
+        "range": "[min, max], or one such pair for each parameter",
+        "scale": _TEXT_LIST,
+        "starts": _INT,
+        "sweeps": _INT,
+        "maxiter": _INT,
+        "seed": _INT,
+        "with_prior": 'true, false or "gaussian"',
     },
     "parameters": {},
 }
@@ -71,6 +90,7 @@ class RunFile:
     scan: dict[str, Any] = field(default_factory=dict)
     fit: dict[str, Any] = field(default_factory=dict)
     sample: dict[str, Any] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=dict)
 
     def likelihood(self):
         """The Likelihood that the file describes."""
@@ -87,18 +107,42 @@ class RunFile:
 
 
 def _check(where: str, key: str, value: Any, allowed: str) -> None:
-    is_int = isinstance(value, int) and not isinstance(value, bool)
+    def whole(v):
+        return isinstance(v, int) and not isinstance(v, bool)
+
+    def pair(v):
+        return isinstance(v, list) and len(v) == 2 and all(whole(n) or isinstance(n, float) for n in v)
+
+    is_int = whole(value)
     ok = {
         _TEXT: isinstance(value, str),
         _LIST: isinstance(value, list) and all(isinstance(v, str) for v in value),
         _INT: is_int and value >= (0 if key == "seed" else 1),
         _NUM: is_int or isinstance(value, float),
         _BOOL: isinstance(value, bool),
-        "a text or a list of texts": isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value)),
+        _TEXT_LIST: isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value)),
+        "nuts or smc": value in ("nuts", "smc"),
+        "a positive integer or a list of them": all(whole(v) and v >= 1 for v in (value if isinstance(value, list) else [value])),
+        "[min, max], or one such pair for each parameter": pair(value) or (isinstance(value, list) and all(map(pair, value))),
+        'true, false or "gaussian"': isinstance(value, bool) or value == "gaussian",
         "tables": isinstance(value, dict) and all(isinstance(v, (dict, list)) for v in value.values()),
     }[allowed]
     if not ok:
         raise InputError(f"{where}: {key} = {value!r} (allowed: {allowed})")
+
+
+NUTS_ONLY = ("chains", "warmup", "draws", "thin", "target_accept", "max_tree_depth", "dense_mass")
+SMC_ONLY = ("particles", "repeats", "moves", "target_ess", "cells")
+
+
+def _check_sampler(name: str, sample: dict[str, Any]) -> None:
+    """Keys of the other sampler are a mistake, not a detail to pass over."""
+    method = sample.get("method", "nuts")
+    other = SMC_ONLY if method == "nuts" else NUTS_ONLY
+    for key in sample:
+        if key in other:
+            mine = NUTS_ONLY if method == "nuts" else SMC_ONLY
+            raise InputError(f"{name} [sample]: {key} does not belong to method {method!r} (allowed: {', '.join(mine)}, seed)")
 
 
 def load_run(path: str | Path) -> RunFile:
@@ -130,6 +174,7 @@ def load_run(path: str | Path) -> RunFile:
             if key not in SECTIONS[section]:
                 raise unknown(f"key in [{section}] of {name}", key, SECTIONS[section])
             _check(f"{name} [{section}]", key, value, SECTIONS[section][key])
+    _check_sampler(name, raw.get("sample", {}))
     model = raw.get("model", {})
     if "name" not in model:
         raise InputError(f"{name}: model.name is missing (allowed: a model; see 'fipjax models')")
@@ -142,4 +187,5 @@ def load_run(path: str | Path) -> RunFile:
         raw.get("scan", {}),
         raw.get("fit", {}),
         raw.get("sample", {}),
+        raw.get("profile", {}),
     )

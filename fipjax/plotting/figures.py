@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -1389,28 +1390,63 @@ def _column_title(c: _Column) -> str:
 
 
 # --------------------------------------------------------------------------------------------------------------------
+# profiles
+
+
+def plot_profile(result: Any, *, title: str | None = None, width: float = st.COLUMN) -> Figure:
+    """Delta(-2 ln L) of a profile against its parameter, or the 1, 2 and 3 sigma regions of its two.
+
+    Parameters
+    ----------
+    result: a :class:`fipjax.ProfileResult`.
+    title: text above the legend (default: model, data and what was profiled; "" for none).
+    width: of the figure, inches.
+    """
+    scan = result.as_scan()
+    look = _ScanLook(scan, result.best, -0.5 * result.minimum, result.sm_chi2 - result.minimum, False)
+    names = list(result.axes)
+    if title is None and len(result.names) - len(names) > 8:  # nuisance parameters by the hundred are not listed
+        title = f"{_run_title(result.fingerprint)}\nprofiled over {len(result.names) - len(names)} parameters"
+    elif title is None:
+        manifest = {"parameters": {k: result.parameters.get(k, {}) for k in result.names}, "likelihood": result.fingerprint}
+        title = _scan_title(SimpleNamespace(names=result.names, fixed={}, method="grid", manifest=manifest), names)
+    if any(len(v) < 2 for v in result.axes.values()):
+        raise InputError("the profile has one value on an axis (allowed: at least two)")
+    with st.context():
+        if len(names) == 1:
+            return _scan_curve(look, names[0], title, width)
+        return _scan_regions(look, names[0], names[1], title, width)
+
+
+# --------------------------------------------------------------------------------------------------------------------
 # anything
 
 
 def _kind(thing: Any) -> str:
-    """What a thing is: "scan", "fit" or "posterior"."""
+    """What a thing is: "scan", "fit", "profile" or "posterior"."""
     for kind, marks in (
+        ("profile", ("objective", "axes", "as_scan")),
         ("scan", ("manifest", "chunks")),
         ("fit", ("best", "pulls")),
         ("posterior", ("samples", "names")),
     ):
         if all(hasattr(thing, m) for m in marks):
             return kind
-    raise InputError(f"cannot plot a {type(thing).__name__} (allowed: a scan, a fit, a posterior, or the path of one)")
+    raise InputError(f"cannot plot a {type(thing).__name__} (allowed: a scan, a fit, a profile, a posterior, or the path of one)")
 
 
-_DRAW: dict[str, Callable[..., Figure]] = {"scan": plot_scan, "fit": plot_pulls, "posterior": plot_corner}
+_DRAW: dict[str, Callable[..., Figure]] = {
+    "scan": plot_scan,
+    "fit": plot_pulls,
+    "profile": plot_profile,
+    "posterior": plot_corner,
+}
 
 
 def plot(what: Any, **options: Any) -> Figure:
-    """The main picture of a scan (regions), a fit (pulls) or a posterior (corner), or of the file that holds one.
+    """The main picture of a scan or profile (regions), a fit (pulls) or a posterior (corner), or of the file that holds one.
 
-    ``options`` are those of :func:`plot_scan`, :func:`plot_pulls` or :func:`plot_corner`.
+    ``options`` are those of :func:`plot_scan`, :func:`plot_profile`, :func:`plot_pulls` or :func:`plot_corner`.
     """
     if isinstance(what, (str, os.PathLike)):
         what = load(what)
@@ -1418,7 +1454,7 @@ def plot(what: Any, **options: Any) -> Figure:
 
 
 def load(path: str | os.PathLike) -> Any:
-    """The scan, fit or posterior in a file; InputError if it is none of these or cannot be read."""
+    """The scan, fit, profile or posterior in a file; InputError if it is none of these or cannot be read."""
     import fipjax
 
     path = Path(path).expanduser()
@@ -1429,13 +1465,20 @@ def load(path: str | os.PathLike) -> Any:
             raise InputError(f"cannot read {str(path)!r}: no such file")
     except OSError as err:
         raise InputError(f"cannot read {str(path)!r}: {err.strerror or err}") from None
-    readers = {".json": fipjax.load_fit, ".nc": fipjax.load_posterior}
+    readers: dict[str, Callable[..., Any]] = {".json": fipjax.load_fit, ".nc": fipjax.load_posterior}
     if path.suffix not in readers:
-        raise InputError(f"cannot plot {str(path)!r} (allowed: a .zarr scan, .json fit or .nc posterior that fipjax wrote)")
+        raise InputError(
+            f"cannot plot {str(path)!r} (allowed: a .zarr scan, .json fit, .nc profile or posterior that fipjax wrote)"
+        )
+    if path.suffix == ".nc":
+        from fipjax.engines.profile import is_profile
+
+        if is_profile(path):
+            return fipjax.load_profile(path)
     return readers[path.suffix](path)
 
 
-_MAIN = {"scan": "regions", "fit": "pulls", "posterior": "corner"}
+_MAIN = {"scan": "regions", "fit": "pulls", "profile": "profile", "posterior": "corner"}
 _PICTURE_SUFFIXES = (".pdf", ".png", ".svg")
 _OTHER_PICTURES = (".jpg", ".jpeg", ".eps", ".ps", ".tif", ".tiff", ".gif", ".webp")
 MIN_BINS = 3
@@ -1446,11 +1489,12 @@ def plot_file(path: str | os.PathLike, out: str | os.PathLike | None = None, **o
     """Draw what a file holds and write PDF and PNG; the paths written.
 
     A scan (.zarr) gives ``STEM_regions``, a fit (.json) ``STEM_pulls`` and, with three bins or more of one
-    observable, ``STEM_spectrum``, a posterior (.nc) ``STEM_corner``; STEM is the path without suffix.
+    observable, ``STEM_spectrum``, a profile (.nc) ``STEM_profile``, a posterior (.nc) ``STEM_corner``; STEM is the path
+    without suffix.
 
     Parameters
     ----------
-    path: what ``fipjax scan``, ``fit`` or ``sample`` wrote.
+    path: what ``fipjax scan``, ``fit``, ``profile`` or ``sample`` wrote.
     out: path of the main picture instead, with or without .pdf, .png or .svg (PDF and PNG are written in any case),
         or a directory for pictures under their default names.
     options: of :func:`plot_scan`, :func:`plot_pulls` or :func:`plot_corner`.
