@@ -12,11 +12,13 @@ from fipjax.constraints import kaon
 from fipjax.constraints.b_visible import production
 from fipjax.likelihood import build_theory
 from fipjax.models import dark_z, get_model
+from fipjax.plotting import style as st
 from fipjax.theory import Theory, VectorMediator, branching
 from fipkernels.dark_photon import E_CHARGE
 
 __all__ = [
-    "BEST", "CASES", "MODEL", "TITLES", "arrays", "chosen", "crossing", "k_to_mu", "kaon", "mediator", "parser", "printed_kaon",
+    "BEST", "CASES", "MODEL", "TITLES", "arrays", "chosen", "crossing", "curve_figure", "k_to_mu", "kaon", "mediator", "parser",
+    "printed_kaon",
     "production", "ratios", "smallest_excluded", "stem", "subplots", "theory",
 ]  # fmt: skip
 
@@ -73,6 +75,22 @@ def k_to_mu(conventions: str, *channels: str, **values) -> np.ndarray:
     couplings = printed_kaon(m, p["epsilon"], p["epsilon_Z"], p["g_mu"]) if printed else kaon.emission_couplings(m)
     unit = kaon.BR_K_MUNU_PRINTED if printed else kaon.BR_K_MUNU
     return np.asarray(kaon.emission("K", m.mass, couplings, printed) * branching(m, *channels)) * unit
+
+
+def curve_figure(args, name: str, ylabel: str, height: float, draw) -> None:
+    """A figure with one panel for each set of formulas, a common legend of its labelled curves; draw(ax, conventions)."""
+    panels = chosen(args)
+    with st.context():
+        fig = st.new_figure(st.DOUBLE if len(panels) == 2 else st.COLUMN, height)
+        axes = subplots(fig, len(panels))
+        for ax, c in zip(axes, panels, strict=True):
+            draw(ax, c)
+            ax.set(xlabel=r"$M_{Z_D}$ [GeV]", title=TITLES[c])
+        axes[0].set_ylabel(ylabel)
+        handles, labels = axes[0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside upper center", ncols=4 if len(panels) == 2 else 2)
+    for path in st.save(fig, stem(args, name)):
+        print(path)
 
 
 def crossing(values, r) -> np.ndarray:

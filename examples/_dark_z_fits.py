@@ -5,13 +5,13 @@ interferes) and corrected (everything through the resonance, longitudinal exchan
 values, expectations and errors of the table (uncertainties="quoted").
 """
 
-import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+from _dark_z import BEST, TITLES, chosen, parser, stem
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -21,7 +21,10 @@ import fipjax
 from fipjax.plotting import style as st
 from fipjax.priors import LogFlat
 
-TITLES = {"as_printed": "formulas as printed", "default": "corrected"}
+__all__ = [
+    "CASES", "LEVELS", "TITLES", "bounds", "chi2_of", "chosen", "clock", "finish", "fit", "likelihood", "marks", "parser",
+    "regions", "report", "stem",
+]  # fmt: skip
 # 1, 2, 3 sigma regions of two parameters
 LEVELS = chi2_distribution.ppf([0.6827, 0.9545, 0.9973], 2)
 # colour, dashes
@@ -47,22 +50,10 @@ class Case:
 
 
 CASES = {
-    "A": Case("dark_z_A", (), {"m_V": 0.01007, "epsilon": 1.6e-5, "epsilon_Z": 0.002}, 85.8, 2.79),
-    "B": Case("dark_z_B", (), {"m_V": 0.0103, "g_mu": 0.28}, 75.15, 4.29),
-    "C": Case("dark_z_C", ("*ee*",), {"m_V": 0.0302, "g_mu": 0.033}, 56.90, 5.23),
+    "A": Case("dark_z_A", (), BEST["A"], 85.8, 2.79),
+    "B": Case("dark_z_B", (), {k: BEST["B"][k] for k in ("m_V", "g_mu")}, 75.15, 4.29),
+    "C": Case("dark_z_C", ("*ee*",), {k: BEST["C"][k] for k in ("m_V", "g_mu")}, 56.90, 5.23),
 }
-
-
-def parser(text: str) -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=text.splitlines()[0])
-    p.add_argument("--out", type=Path, default=Path("."), help="folder of the figure")
-    p.add_argument("--quick", action="store_true", help="a coarser grid and fewer starts")
-    p.add_argument("--conventions", choices=[*TITLES, "both"], default="both")
-    return p
-
-
-def chosen(args) -> list[str]:
-    return list(TITLES) if args.conventions == "both" else [args.conventions]
 
 
 def likelihood(case: Case, conventions: str, **options):

@@ -1,7 +1,6 @@
 """Shared by t3r_fig*.py, t3r_tables.py and t3r_fit.py: U(1)_T3R of arXiv:2105.07655."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 
 import jax
@@ -13,7 +12,6 @@ from fipjax.constraints import dark_photon as dp
 from fipjax.likelihood import build_theory
 from fipjax.models import get_model
 from fipjax.models import t3r as model  # noqa: F401  (registers itself)
-from fipjax.theory import VectorMediator
 
 V = 10.0
 # Table I: C10^U, C^NU, C_S, C_P, C'^NU
@@ -68,20 +66,6 @@ def pull(values: dict[str, float], sm: dict[str, float]) -> float:
 # --- searches ------------------------------------------------------------------------------------------------------------
 
 
-def quark_coupling(m: VectorMediator):
-    """Coupling to protons and in pi0 -> gamma V, in units of e: epsilon + (2 g_u + g_d)/e, (B,)."""
-    e = dp.kernel.E_CHARGE
-    return (e * m.epsilon + 2.0 * m.up_V + m.down_V) / e
-
-
-def view(m: VectorMediator):
-    """What the dark-photon searches see, with production by quarks through the couplings of u and d; eta mesons, a smaller
-    source, would add (9/8)^2 to (1/2)^2."""
-    return dataclasses.replace(dp._view(m), eps2=quark_coupling(m) ** 2)
-
-
-# phi -> eta V goes through strange quarks, which are not charged: epsilon alone
-STRANGE = ("dp_kloe_1210.3927",)
 FASER = (dp.Search("dp_proj_faser_run3", "quark", ("ee", "mumu", "hadrons"), stretch=1 + 1.5 / 478.5),)
 FUTURE = (*(s for s in dp.PROJECTIONS if s.lifetime is None), *FASER)
 
@@ -102,15 +86,13 @@ def recast(mass, factor: float = 1.0, invisible: bool = False) -> dict[str, np.n
     def run(mass):
         t = theory(mass, factor, invisible)
         m = t.mediators[0]
-        plain, quarks = dp._view(m), view(m)
+        seen = dp._view(m)
         out = {}
         for searches, of in (
             (dp.PROMPT, dp.prompt_ratios), (dp.BEAM_DUMP, dp.dump_ratios), (dp.INVISIBLE, dp.invisible_ratios),
             (FUTURE, dp.dump_ratios),
         ):  # fmt: skip
-            values, alone = of(searches, quarks), of(searches, plain)
-            for i, s in enumerate(searches):
-                out[s.curve] = alone[i] if s.curve in STRANGE else values[i]
+            out |= {s.curve: r for s, r in zip(searches, of(searches, seen), strict=True)}
         for name in ("babar_4mu", "na64mu_inv"):
             out[name] = jnp.broadcast_to(CONSTRAINTS[name].ratio(t, Context("latest")), mass.shape)
         return out

@@ -8,7 +8,22 @@ logarithms.
 """
 
 import numpy as np
-from _dark_z_fits import CASES, TITLES, bounds, chi2_of, chosen, clock, finish, fit, likelihood, marks, parser, regions, report
+from _dark_z_fits import (
+    CASES,
+    TITLES,
+    bounds,
+    chi2_of,
+    chosen,
+    clock,
+    finish,
+    fit,
+    likelihood,
+    marks,
+    parser,
+    regions,
+    report,
+    stem,
+)
 
 from fipjax.plotting import style as st
 
@@ -110,7 +125,7 @@ def main() -> None:
             print(f"  {since()}", flush=True)
         axes[0, 0].set_ylabel(r"$\epsilon_Z$")
         axes[1, 0].set_ylabel(r"$\epsilon$")
-        finish(fig, handles, args.out / "dark_z_fig11")
+        finish(fig, handles, stem(args, "dark_z_fig11"))
 
 
 if __name__ == "__main__":

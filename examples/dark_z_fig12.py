@@ -6,6 +6,7 @@ For m_V well below 0.3 GeV the prediction depends on kappa = q2 C9, proportional
 """
 
 import numpy as np
+from _dark_z import CASES as MIXING
 from _dark_z_fits import (
     CASES,
     LEVELS,
@@ -21,13 +22,14 @@ from _dark_z_fits import (
     parser,
     regions,
     report,
+    stem,
 )  # fmt: skip
 
 from fipjax.plotting import style as st
 
 # coupling of the fit: sign that lowers C9
 SIGN = {"as_printed": 1.0, "default": -1.0}
-FIXED = {"B": {"epsilon": 1e-4, "epsilon_Z": 1e-5}, "C": {"epsilon": 1e-4, "epsilon_Z": 1e-4}}
+FIXED = {name: {k: MIXING[name][k] for k in ("epsilon", "epsilon_Z")} for name in "BC"}
 BOUNDS = {
     "Kmunu_inv": r"$K\to\mu\nu$ inv", "W_width": r"$\Gamma_W$", "trident_ccfr": "trident (CCFR)",
     "dp_prompt": r"prompt $A'\to\mu\mu$",
@@ -80,7 +82,7 @@ def main() -> None:
             ax.set_title(f"case {name}, {TITLES[c]}" + ("" if SIGN[c] > 0 else r", $g_D^\mu<0$"))
             print(f"  {since()}", flush=True)
         axes[0].set_ylabel(r"$|g_D^\mu|$")
-        finish(fig, handles, args.out / ("dark_z_fig12" if name == "B" else "dark_z_fig13"))
+        finish(fig, handles, stem(args, "dark_z_fig12" if name == "B" else "dark_z_fig13"))
 
 
 if __name__ == "__main__":

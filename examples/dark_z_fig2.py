@@ -7,7 +7,7 @@ muons; corrected: times the width to massless ones, to which R is normalised.
 """
 
 import numpy as np
-from _dark_z import TITLES, chosen, mediator, parser, stem, subplots
+from _dark_z import curve_figure, mediator, parser
 
 from fipjax.models import dark_z
 from fipjax.plotting import style as st
@@ -51,24 +51,17 @@ def report(conventions: str) -> None:
 def main() -> None:
     args = parser(__doc__).parse_args()
     masses = np.unique(np.concatenate([np.geomspace(0.136, 3.0, 400 if args.quick else 1600), np.linspace(0.77, 1.05, 400)]))
-    panels = chosen(args)
-    with st.context():
-        fig = st.new_figure(st.DOUBLE if len(panels) == 2 else st.COLUMN, 2.9)
-        axes = subplots(fig, len(panels))
-        for ax, c in zip(axes, panels, strict=True):
-            report(c)
-            for eps, eps_z, colour, dashes in LINES:
-                w = width(masses, eps, eps_z, c)
-                ax.plot(masses, np.where(w > 0, w, np.nan), color=colour, ls=dashes, lw=1.0, label=name(eps, eps_z))
-            ax.set(xscale="log", yscale="log", xlim=(0.136, 3.0), ylim=(1e-17, 1e-5), xlabel=r"$M_{Z_D}$ [GeV]")
-            ax.set_xticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
-            ax.set_xticks([], minor=True)
-            ax.set_title(TITLES[c])
-        axes[0].set_ylabel(r"$\Gamma(Z_D\to\mathrm{hadrons})$ [GeV]")
-        handles, labels = axes[0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside upper center", ncols=4 if len(panels) == 2 else 2)
-    for path in st.save(fig, stem(args, "dark_z_fig2")):
-        print(path)
+
+    def draw(ax, c):
+        report(c)
+        for eps, eps_z, colour, dashes in LINES:
+            w = width(masses, eps, eps_z, c)
+            ax.plot(masses, np.where(w > 0, w, np.nan), color=colour, ls=dashes, lw=1.0, label=name(eps, eps_z))
+        ax.set(xscale="log", yscale="log", xlim=(0.136, 3.0), ylim=(1e-17, 1e-5))
+        ax.set_xticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
+        ax.set_xticks([], minor=True)
+
+    curve_figure(args, "dark_z_fig2", r"$\Gamma(Z_D\to\mathrm{hadrons})$ [GeV]", 2.9, draw)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ orders of magnitude.
 """
 
 import numpy as np
-from _dark_z import TITLES, chosen, mediator, parser, smallest_excluded, stem, subplots, theory
+from _dark_z import curve_figure, mediator, parser, smallest_excluded, theory
 
 from fipjax.constraints import bs
 from fipjax.plotting import style as st
@@ -53,29 +53,22 @@ def report(conventions: str) -> dict[str, float]:
 def main() -> None:
     args = parser(__doc__).parse_args()
     masses = np.geomspace(0.01, 2.0, 100 if args.quick else 400)
-    panels = chosen(args)
-    with st.context():
-        fig = st.new_figure(st.DOUBLE if len(panels) == 2 else st.COLUMN, 2.8)
-        axes = subplots(fig, len(panels))
-        for ax, c in zip(axes, panels, strict=True):
-            report(c)
-            if c == "as_printed":
-                band = (-bs.DELTA_MIX, 0.0)
-            else:
-                centre, sigma = bs.MIXING["latest"]
-                band = (centre - 2 * sigma, centre + 2 * sigma)
-            ax.axhspan(*band, color=st.PURPLE, alpha=0.25, lw=0)
-            ax.axhline(0.0, color=st.GREY, lw=0.5)
-            for eps_z, colour, dashes in LINES:
-                label = rf"$\varepsilon_Z={st.number_text(eps_z, 1)}$"
-                ax.plot(masses, delta_mix(masses, eps_z, c), color=colour, ls=dashes, label=label)
-            ax.set(xscale="log", xlim=masses[[0, -1]], ylim=(-0.25, 0.25), xlabel=r"$M_{Z_D}$ [GeV]")
-            ax.set_title(TITLES[c])
-        axes[0].set_ylabel(r"$\Delta_{\rm mix}$")
-        handles, labels = axes[0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside upper center", ncols=4 if len(panels) == 2 else 2)
-    for path in st.save(fig, stem(args, "dark_z_fig3")):
-        print(path)
+
+    def draw(ax, c):
+        report(c)
+        if c == "as_printed":
+            band = (-bs.DELTA_MIX, 0.0)
+        else:
+            centre, sigma = bs.MIXING["latest"]
+            band = (centre - 2 * sigma, centre + 2 * sigma)
+        ax.axhspan(*band, color=st.PURPLE, alpha=0.25, lw=0)
+        ax.axhline(0.0, color=st.GREY, lw=0.5)
+        for eps_z, colour, dashes in LINES:
+            label = rf"$\varepsilon_Z={st.number_text(eps_z, 1)}$"
+            ax.plot(masses, delta_mix(masses, eps_z, c), color=colour, ls=dashes, label=label)
+        ax.set(xscale="log", xlim=masses[[0, -1]], ylim=(-0.25, 0.25))
+
+    curve_figure(args, "dark_z_fig3", r"$\Delta_{\rm mix}$", 2.8, draw)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ place of 1/(M_Bs^2 - m_V^2).  Bands: eq. (4.9), one and three standard deviation
 """
 
 import numpy as np
-from _dark_z import TITLES, chosen, parser, smallest_excluded, stem, subplots, theory
+from _dark_z import curve_figure, parser, smallest_excluded, theory
 
 from fipjax.constraints import bs
 from fipjax.plotting import style as st
@@ -20,7 +20,7 @@ SM, MEASURED, UP, DOWN = 3.67e-9, 3.09e-9, 0.484e-9, 0.43e-9
 def rate(masses, epsilon_z, conventions: str) -> np.ndarray:
     """BR(Bs -> mu mu), relative to the Standard Model of the paper."""
     t = theory(conventions, m_V=masses, epsilon_Z=epsilon_z)
-    return SM * (1.0 + np.asarray(bs.dark_z_mu_mu(t) if conventions == "as_printed" else bs.bs_mu_mu_shift(t)))
+    return SM * (1.0 + np.asarray(bs.bs_mu_mu_shift(t)))
 
 
 def report(conventions: str) -> dict:
@@ -45,24 +45,17 @@ def report(conventions: str) -> dict:
 def main() -> None:
     args = parser(__doc__).parse_args()
     masses = np.geomspace(0.01, 2.0, 100 if args.quick else 400)
-    panels = chosen(args)
-    with st.context():
-        fig = st.new_figure(st.DOUBLE if len(panels) == 2 else st.COLUMN, 2.8)
-        axes = subplots(fig, len(panels))
-        for ax, c in zip(axes, panels, strict=True):
-            report(c)
-            ax.axhspan(MEASURED - 3 * DOWN, MEASURED + 3 * UP, color=st.PURPLE, alpha=0.2, lw=0)
-            ax.axhspan(MEASURED - DOWN, MEASURED + UP, color=st.PURPLE, alpha=0.35, lw=0)
-            for eps_z, colour, dashes in LINES:
-                label = rf"$\varepsilon_Z={st.number_text(eps_z, 1)}$"
-                ax.plot(masses, rate(masses, eps_z, c), color=colour, ls=dashes, label=label)
-            ax.set(xscale="log", yscale="log", xlim=masses[[0, -1]], ylim=(1e-9, 1e-7), xlabel=r"$M_{Z_D}$ [GeV]")
-            ax.set_title(TITLES[c])
-        axes[0].set_ylabel(r"$\mathcal{B}(B_s\to\mu^+\mu^-)$")
-        handles, labels = axes[0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside upper center", ncols=4 if len(panels) == 2 else 2)
-    for path in st.save(fig, stem(args, "dark_z_fig4")):
-        print(path)
+
+    def draw(ax, c):
+        report(c)
+        ax.axhspan(MEASURED - 3 * DOWN, MEASURED + 3 * UP, color=st.PURPLE, alpha=0.2, lw=0)
+        ax.axhspan(MEASURED - DOWN, MEASURED + UP, color=st.PURPLE, alpha=0.35, lw=0)
+        for eps_z, colour, dashes in LINES:
+            label = rf"$\varepsilon_Z={st.number_text(eps_z, 1)}$"
+            ax.plot(masses, rate(masses, eps_z, c), color=colour, ls=dashes, label=label)
+        ax.set(xscale="log", yscale="log", xlim=masses[[0, -1]], ylim=(1e-9, 1e-7))
+
+    curve_figure(args, "dark_z_fig4", r"$\mathcal{B}(B_s\to\mu^+\mu^-)$", 2.8, draw)
 
 
 if __name__ == "__main__":

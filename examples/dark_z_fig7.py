@@ -7,7 +7,7 @@ which the Standard Model is taken to explain.
 """
 
 import numpy as np
-from _dark_z import CASES, TITLES, chosen, k_to_mu, kaon, parser, smallest_excluded, stem, subplots
+from _dark_z import CASES, curve_figure, k_to_mu, kaon, parser, smallest_excluded
 
 from fipjax.plotting import style as st
 
@@ -39,22 +39,16 @@ def report(conventions: str) -> dict:
 def main() -> None:
     args = parser(__doc__).parse_args()
     masses = np.unique(np.concatenate([np.linspace(0.145, 0.387, 80 if args.quick else 300), [0.2113, 0.21132, 0.2114, 0.2115]]))
-    panels = chosen(args)
-    with st.context():
-        fig = st.new_figure(st.DOUBLE if len(panels) == 2 else st.COLUMN, 2.8)
-        axes = subplots(fig, len(panels))
-        for ax, c in zip(axes, panels, strict=True):
-            report(c)
-            for g, colour, dashes in LINES:
-                y = k_to_mu(c, "ee", m_V=masses, **CASES["B"], g_mu=g)
-                ax.plot(masses, y, color=colour, ls=dashes, label=rf"$g_D^\mu=10^{{{round(np.log10(g))}}}$")
-            ax.axhspan(3 * kaon.SIGMA_K_MUNU_EE, 1.0, color=st.PURPLE, alpha=0.18, lw=0)
-            ax.set(yscale="log", xlim=masses[[0, -1]], ylim=(1e-15, 1e-2), xlabel=r"$M_{Z_D}$ [GeV]", title=TITLES[c])
-        axes[0].set_ylabel(r"$\mathcal{B}(K^+\to\mu^+\nu Z_D)\,\mathcal{B}(Z_D\to e^+e^-)$")
-        handles, labels = axes[0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside upper center", ncols=4 if len(panels) == 2 else 2)
-    for path in st.save(fig, stem(args, "dark_z_fig7")):
-        print(path)
+
+    def draw(ax, c):
+        report(c)
+        for g, colour, dashes in LINES:
+            y = k_to_mu(c, "ee", m_V=masses, **CASES["B"], g_mu=g)
+            ax.plot(masses, y, color=colour, ls=dashes, label=rf"$g_D^\mu=10^{{{round(np.log10(g))}}}$")
+        ax.axhspan(3 * kaon.SIGMA_K_MUNU_EE, 1.0, color=st.PURPLE, alpha=0.18, lw=0)
+        ax.set(yscale="log", xlim=masses[[0, -1]], ylim=(1e-15, 1e-2))
+
+    curve_figure(args, "dark_z_fig7", r"$\mathcal{B}(K^+\to\mu^+\nu Z_D)\,\mathcal{B}(Z_D\to e^+e^-)$", 2.8, draw)
 
 
 if __name__ == "__main__":

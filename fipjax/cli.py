@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fipjax import commands
 from fipjax._version import __version__
 from fipjax.errors import InputError
 
@@ -434,6 +435,7 @@ def build_parser() -> argparse.ArgumentParser:
     p = command("plot", _plot, "draw the right picture for each file")
     p.add_argument("files", nargs="+", metavar="FILE")
     p.add_argument("-o", "--output", help="directory or file name for the pictures")
+    commands.add_all(command)
     return parser
 
 

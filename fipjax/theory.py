@@ -140,6 +140,16 @@ def charged(m: VectorMediator, lepton: str) -> tuple[Array | None, Array | None]
     return vector, axial
 
 
+def charged_at(m: VectorMediator, lepton: str, q2: Array) -> tuple[Array, Array] | None:
+    """Real vector and axial coupling of V to "e" or "mu" at q2 (any shape that broadcasts with (B,)), kinetic mixing included; None
+    without any."""
+    couplings = charged(m, lepton)
+    if all(g is None for g in couplings):
+        return None
+    vector, axial = (jnp.real(evaluate_at(g, q2)) for g in couplings)
+    return vector, axial
+
+
 def couples_to_bs(m: VectorMediator) -> bool:
     """Whether V has a b-s coupling."""
     return m.bs_L is not None or m.bs_R is not None

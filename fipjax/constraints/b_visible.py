@@ -37,8 +37,7 @@ from fipjax.constraints.b_invisible import mode
 from fipjax.constraints.base import Constraint, Context, largest, register_constraint
 from fipjax.constraints.curves import interpolate_2d
 from fipjax.hadronic import default_inputs
-from fipjax.theory import Theory, VectorMediator, branching, couples_to_bs, evaluate_at
-from fipkernels.dark_photon import E_CHARGE
+from fipjax.theory import Theory, VectorMediator, branching, charged, charged_at, couples_to_bs, evaluate_at
 from fipkernels.kinematics import beta
 from fipkernels.resonance_bins import outside_pole, pole_fraction, window_integral
 
@@ -92,13 +91,9 @@ def _lepton_mass(lepton: str) -> float:
     return float(default_inputs().central()[f"m_{lepton}"])
 
 
-def _direct(m: VectorMediator, lepton: str):
-    return (m.mu_V, m.mu_A) if lepton == "mu" else (m.e_V, m.e_A)
-
-
 def decays_to(m: VectorMediator, lepton: str) -> bool:
     """Whether V has couplings or a partial width to l l."""
-    return _CHANNEL[lepton] in m.partial_widths or m.epsilon is not None or any(g is not None for g in _direct(m, lepton))
+    return _CHANNEL[lepton] in m.partial_widths or any(g is not None for g in charged(m, lepton))
 
 
 def _shapes(lepton: str, s):
@@ -114,15 +109,13 @@ def lepton_width(m: VectorMediator, lepton: str, s):
     scaled like that of a constant vector coupling.
     """
     vector, axial = _shapes(lepton, s)
-    direct = _direct(m, lepton)
-    if m.epsilon is None and all(g is None for g in direct):
+    couplings = charged_at(m, lepton, s)
+    if couplings is None:
         at_pole = _shapes(lepton, m.mass**2)[0]
         is_open = at_pole > 0.0
         g2 = jnp.where(is_open, m.partial_widths[_CHANNEL[lepton]] / (m.mass * jnp.where(is_open, at_pole, 1.0)), 0.0)
         return jnp.sqrt(s) * vector * g2
-    g_v, g_a = (evaluate_at(g, s) for g in direct)
-    if m.epsilon is not None:
-        g_v = g_v - E_CHARGE * m.epsilon
+    g_v, g_a = couplings
     return jnp.sqrt(s) * (vector * g_v**2 + axial * g_a**2)
 
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 import jax
@@ -30,6 +29,7 @@ import numpy as np
 
 from fipjax.constraints.base import Constraint, Context, largest, register_constraint
 from fipjax.constraints.curves import interpolate, interpolate_2d, load_curve
+from fipjax.data._hadrons import hadronic_tables
 from fipjax.theory import INVISIBLE as UNSEEN
 from fipjax.theory import Theory, VectorMediator, evaluate_at
 from fipkernels import dark_photon as kernel
@@ -42,13 +42,10 @@ METRE = 1.0 / 1.973269804e-16
 CHANNELS = ("ee", "mumu", "tautau", "hadrons")
 
 
-@lru_cache(maxsize=1)
 def r_table() -> tuple[np.ndarray, np.ndarray]:
     """Masses in GeV and R, from data/r_ratio.csv."""
-    lines = files("fipjax.data").joinpath("r_ratio.csv").read_text().splitlines()
-    rows = [line.split(",") for line in lines if line.strip() and not line.startswith("#")][1:]
-    m, r = np.array(rows, float).T
-    return m, r
+    t = hadronic_tables()
+    return t.m_r, t.r
 
 
 def dark_photon_widths(mass, eps, **direct):

@@ -7,13 +7,13 @@ import math
 import jax.numpy as jnp
 
 from fipjax.constraints.base import Constraint, Context, largest, register_constraint
-from fipjax.theory import Theory, VectorMediator, evaluate_at, total
+from fipjax.theory import Theory, VectorMediator, charged, evaluate_at, total
 from fipkernels import leptonic, relic
+from fipkernels.dark_photon import E_CHARGE
 
 # PDG
 _M_LEPTON = {"e": 0.51099895e-3, "mu": 0.1056583755, "tau": 1.77686}
 _M_BS = 5.36688
-_E = math.sqrt(4.0 * math.pi / 137.035999)
 
 # Planck 2018, arXiv:1807.06209 (TT,TE,EE+lowE+lensing): 0.1200 +- 0.0012
 OMEGA, OMEGA_ERROR = 0.1200, 0.0012
@@ -26,15 +26,12 @@ _M_DARK_MIN = 1e-6
 def channels(m: VectorMediator) -> list[relic.Channel]:
     """Annihilation channels that the mediator's couplings open: charged leptons (kinetic mixing included) and neutrinos."""
     out = []
-    em = None if m.epsilon is None else -_E * m.epsilon[None]
-    for lepton, vector, axial in (("e", m.e_V, m.e_A), ("mu", m.mu_V, m.mu_A), ("tau", None, None)):
-        parts = [p for p in (vector, em) if p is not None]
-        if not parts and axial is None:
-            continue
-        v = jnp.zeros_like(m.mass)[None]
-        if parts:
-            v = parts[0] if len(parts) == 1 else parts[0].at[0].add(parts[1][0])
-        out.append(relic.Channel(_M_LEPTON[lepton], v, jnp.zeros_like(m.mass)[None] if axial is None else axial))
+    zero = jnp.zeros_like(m.mass)[None]
+    tau = None if m.epsilon is None else -E_CHARGE * m.epsilon[None]
+    for lepton, couplings in (("e", charged(m, "e")), ("mu", charged(m, "mu")), ("tau", (tau, None))):
+        if any(g is not None for g in couplings):
+            vector, axial = (zero if g is None else g for g in couplings)
+            out.append(relic.Channel(_M_LEPTON[lepton], vector, axial))
     for left in (m.nue_L, m.numu_L, m.nutau_L):
         if left is not None:
             out.append(relic.Channel(0.0, 0.5 * left, -0.5 * left))

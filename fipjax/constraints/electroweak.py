@@ -117,10 +117,6 @@ def z4mu_table(scheme: str) -> tuple[z4mu.Table, float]:
         return table, float(f["share_4mu"])
 
 
-# kinetic mixing is defined at low energy
-_E = math.sqrt(4.0 * math.pi / 137.035999)
-
-
 def z4mu_rate(theory: Theory, context: Context):
     """sigma(4mu)/sigma_SM(4mu) - 1 within the ATLAS cuts (B,), and the share of 4mu; (None, share) without muon couplings.
 
@@ -133,12 +129,10 @@ def z4mu_rate(theory: Theory, context: Context):
     for m in theory.mediators:
         # event generators, and so the numbers of 2106.12582, use a constant width
         table, share = z4mu_table("constant" if context.as_printed else m.scheme)
-        vector = m.mu_V
-        if m.epsilon is not None:
-            vector = poly_sum(vector, -_E * m.epsilon[None])
-        if vector is None and m.mu_A is None:
+        vector, axial = charged(m, "mu")
+        if vector is None and axial is None:
             continue
-        left, right = (jnp.real(jnp.asarray(poly_sum(vector, m.mu_A, sign))) for sign in (-1.0, 1.0))
+        left, right = (jnp.real(jnp.asarray(poly_sum(vector, axial, sign))) for sign in (-1.0, 1.0))
         changes.append(z4mu.relative_rate(table, m.mass, m.width / m.mass, left, right))
     return total(*changes), share
 

@@ -15,22 +15,12 @@ import numpy as np
 from fipjax.constraints.base import Constraint, Context, largest, register_constraint
 from fipjax.constraints.curves import interpolate, load_curve
 from fipjax.data import a_mu_sm, list_sets
-from fipjax.theory import INVISIBLE, Theory, VectorMediator, evaluate_at
+from fipjax.theory import INVISIBLE, Theory, VectorMediator, charged_at, evaluate_at
 from fipkernels import dark_photon, trident
 from fipkernels.widths import share, vector_to_fermions
 
 M_MU, M_TAU = dark_photon.M_MU, dark_photon.M_TAU
 GROUP = "muon couplings"
-
-
-def muon_couplings(m: VectorMediator, q2):
-    """Total vector and axial muon couplings at q2 (any shape that broadcasts with (B,)); None if V has none."""
-    if m.mu_V is None and m.mu_A is None and m.epsilon is None:
-        return None
-    vector = jnp.real(evaluate_at(m.mu_V, q2))
-    if m.epsilon is not None:
-        vector = vector - dark_photon.E_CHARGE * m.epsilon
-    return vector, jnp.real(evaluate_at(m.mu_A, q2))
 
 
 def _branching(m: VectorMediator, v, a, *channels: str):
@@ -44,7 +34,7 @@ def _each(theory: Theory, ratio):
     """Largest ratio(mediator, vector coupling, axial coupling) over the mediators with muon couplings, on shell."""
     values = []
     for m in theory.mediators:
-        couplings = muon_couplings(m, m.mass * m.mass)
+        couplings = charged_at(m, "mu", m.mass * m.mass)
         if couplings is not None:
             values.append(ratio(m, *couplings))
     return largest(v for v in values if v is not None)
@@ -102,7 +92,7 @@ def trident_ratio(theory: Theory, beam: str = "ccfr"):
     shift_v, shift_a = 0.0, 0.0
     found = False
     for m in theory.mediators:
-        couplings = muon_couplings(m, -q2[:, None])
+        couplings = charged_at(m, "mu", -q2[:, None])
         if m.numu_L is None or couplings is None:
             continue
         found = True
@@ -118,7 +108,7 @@ def _trident_printed(theory: Theory):
     """arXiv:2002.11150 eq. (27): sqrt(g_nu g_mu) below 0.002 m_V, 0.001 for light V; too strong by up to 1.5 at 1 GeV."""
     values = []
     for m in theory.mediators:
-        couplings = muon_couplings(m, m.mass * m.mass)
+        couplings = charged_at(m, "mu", m.mass * m.mass)
         if m.numu_L is not None and couplings is not None:
             product = jnp.abs(jnp.real(evaluate_at(m.numu_L, m.mass * m.mass)) * couplings[0])
             values.append(product / jnp.maximum(0.002 * m.mass, 0.001) ** 2)

@@ -17,7 +17,7 @@ import numpy as np
 from fipjax.constraints.base import Constraint, Context, register_constraint
 from fipjax.constraints.curves import interpolate, load_curve
 from fipjax.constraints.parity import nucleons
-from fipjax.theory import Theory, VectorMediator, charged, evaluate_at
+from fipjax.theory import Theory, VectorMediator, charged_at, evaluate_at
 from fipkernels import neutrino_electron as ne
 
 GROUP = "neutrinos"
@@ -65,14 +65,6 @@ def _neutrino(m: VectorMediator, flavour: str):
     return getattr(m, f"nu{flavour}_L")
 
 
-def _electron(m: VectorMediator, q2):
-    """Vector and axial coupling of V to electrons at q2, kinetic mixing included; None without any."""
-    vector, axial = charged(m, "e")
-    if vector is None and axial is None:
-        return None
-    return jnp.real(evaluate_at(vector, q2)), jnp.real(evaluate_at(axial, q2))
-
-
 def rate(theory: Theory, target: Target):
     """Rate over its Standard-Model value (B,); None if no mediator couples to electrons and a neutrino of the beam."""
     t, w = _nodes(target)
@@ -84,7 +76,7 @@ def rate(theory: Theory, target: Target):
             continue
         left, right = jnp.zeros((len(t), 1)), jnp.zeros((len(t), 1))
         for m in theory.mediators:
-            electron, nu = _electron(m, q2), _neutrino(m, flavour)
+            electron, nu = charged_at(m, "e", q2), _neutrino(m, flavour)
             if electron is None or nu is None:
                 continue
             found = True
@@ -138,7 +130,7 @@ def matter_potential(theory: Theory, flavour: str):
     """
     out = None
     for m in theory.mediators:
-        nu, quarks, electron = _neutrino(m, flavour), nucleons(m), _electron(m, jnp.zeros_like(m.mass))
+        nu, quarks, electron = _neutrino(m, flavour), nucleons(m), charged_at(m, "e", jnp.zeros_like(m.mass))
         if nu is None or (m.up_V is None and m.down_V is None and m.e_V is None):
             continue
         p, n = (0.0, 0.0) if quarks is None else quarks

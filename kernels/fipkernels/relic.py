@@ -130,26 +130,24 @@ def thermal_average(x, m_chi, strength, channels: Sequence[Channel], m_v, width,
     return total
 
 
-def relic_density(m_chi, strength, channels: Sequence[Channel], m_v, width, scheme: str = "sqrt_q2", g_star=10.75):
-    """Omega h^2 of chi and chibar together, (B,), from the Boltzmann equation; arguments (B,) as in thermal_average.
+def freeze_out(mass, average, dof: int, pairs: float, g_star=10.75):
+    """Omega h^2 (B,) of particles of ``mass`` (B,) with ``dof`` degrees of freedom from the Boltzmann equation.
 
-    dY/dln x = -(s/H) (<sigma v>/2)(Y^2 - Y_eq^2), Y = (n_chi + n_chibar)/s, from x = 1 to 1000 in steps that solve the
-    equation exactly for the coefficients at mid-step, and the remaining annihilation for a constant <sigma v>: 0.2 %.
-    g_star: see the module; a value per point is allowed.
+    dY/dln x = -(s/H) pairs <sigma v>(Y^2 - Y_eq^2), Y = n/s, from x = mass/T = 1 to 1000 in steps that solve the equation exactly
+    for the coefficients at mid-step, and the remaining annihilation for a constant <sigma v>.  average: x (B,) -> <sigma v> in
+    GeV^-2.  pairs: 1 for identical particles, 1/2 for n = n_chi + n_chibar.  g_star: see the module; a value per point is allowed.
     """
-    m_chi, strength, m_v, width = jnp.broadcast_arrays(*(1.0 * jnp.asarray(v) for v in (m_chi, strength, m_v, width)))
     u_first, u_last = (math.asinh(2.0 * math.log(v / _X_FREEZE)) for v in (_X_FIRST, _X_LAST))
     edges = 0.5 * np.sinh(np.linspace(u_first, u_last, _STEPS + 1))
-    x = jnp.asarray(_X_FREEZE * np.exp(0.5 * (edges[1:] + edges[:-1])), m_chi.dtype)
-    # s/H/2 = rate * T with s = 2 pi^2 g T^3/45, H = sqrt(4 pi^3 g/45) T^2/M_Planck
-    rate = 0.5 * 2.0 * math.pi**2 / 45.0 / math.sqrt(4.0 * math.pi**3 / 45.0) * jnp.sqrt(g_star) * M_PLANCK
+    x = jnp.asarray(_X_FREEZE * np.exp(0.5 * (edges[1:] + edges[:-1])), mass.dtype)
+    # s/H = rate * T with s = 2 pi^2 g T^3/45, H = sqrt(4 pi^3 g/45) T^2/M_Planck
+    rate = pairs * 2.0 * math.pi**2 / 45.0 / math.sqrt(4.0 * math.pi**3 / 45.0) * jnp.sqrt(g_star) * M_PLANCK
 
     def equilibrium(x):
-        # four degrees of freedom
-        return 45.0 * 4.0 / (4.0 * math.pi**4 * g_star) * x * x * bessel_k_scaled(2, x) * jnp.exp(-x)
+        return 45.0 * dof / (4.0 * math.pi**4 * g_star) * x * x * bessel_k_scaled(2, x) * jnp.exp(-x)
 
     def strength_at(x):
-        return rate * m_chi / x * thermal_average(x, m_chi, strength, channels, m_v, width, scheme)
+        return rate * mass / x * average(x)
 
     def step(y, at):
         x, h = at
@@ -161,12 +159,22 @@ def relic_density(m_chi, strength, channels: Sequence[Channel], m_v, width, sche
         ratio = jnp.where(tiny, a * h, jnp.tanh(jnp.where(tiny, 1.0, arg)) / safe_e)
         return (y + e * e * ratio) / (1.0 + y * ratio), None
 
-    ones = jnp.ones_like(m_chi)
+    ones = jnp.ones_like(mass)
     # one x per point: a scalar sends the CPU compiler's simplifier in circles
-    x = x.reshape(-1, *(1,) * m_chi.ndim) * ones
-    y, _ = jax.lax.scan(jax.checkpoint(step), equilibrium(_X_FIRST * ones), (x, jnp.asarray(np.diff(edges), m_chi.dtype)))
+    x = x.reshape(-1, *(1,) * mass.ndim) * ones
+    y, _ = jax.lax.scan(jax.checkpoint(step), equilibrium(_X_FIRST * ones), (x, jnp.asarray(np.diff(edges), mass.dtype)))
     y = y / (1.0 + y * strength_at(_X_LAST * ones))
-    return _TODAY * m_chi * y
+    return _TODAY * mass * y
+
+
+def relic_density(m_chi, strength, channels: Sequence[Channel], m_v, width, scheme: str = "sqrt_q2", g_star=10.75):
+    """Omega h^2 of chi and chibar together, (B,), by :func:`freeze_out`, 0.2 %; arguments (B,) as in thermal_average."""
+    m_chi, strength, m_v, width = jnp.broadcast_arrays(*(1.0 * jnp.asarray(v) for v in (m_chi, strength, m_v, width)))
+
+    def average(x):
+        return thermal_average(x, m_chi, strength, channels, m_v, width, scheme)
+
+    return freeze_out(m_chi, average, 4, 0.5, g_star)
 
 
 def forbidden_estimate(m_chi, m_v, g_v, alpha_d, m_mu, x_f=20.0, printed: bool = False):

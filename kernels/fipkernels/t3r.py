@@ -408,36 +408,11 @@ def relic_density(m_eta, m_phip, v, m_ap=None, g_star=10.75):
     """Omega h^2 (B,) of the lighter Majorana fermion eta_1, which annihilates through phi'.
 
     eta_2 is taken to be gone (heavier, decayed): two degenerate states count twice.  Kinetic equilibrium throughout; next to so
-    narrow a resonance, early kinetic decoupling would raise the result.  dY/dln x = -(s/H)<sigma v>(Y^2 - Y_eq^2) from x = 1 to
-    1000 with the steps of :func:`fipkernels.relic.relic_density`, 0.5 %; constant g_star, right for freeze-out at 1 to 50 MeV.
+    narrow a resonance, early kinetic decoupling would raise the result.  :func:`fipkernels.relic.freeze_out`, 0.5 %; constant
+    g_star, right for freeze-out at 1 to 50 MeV.
     """
     m_eta, m_phip, v = jnp.broadcast_arrays(*(1.0 * jnp.asarray(a) for a in (m_eta, m_phip, v)))
-    u_first, u_last = (math.asinh(2.0 * math.log(k / relic._X_FREEZE)) for k in (relic._X_FIRST, relic._X_LAST))
-    edges = 0.5 * np.sinh(np.linspace(u_first, u_last, relic._STEPS + 1))
-    steps = jnp.asarray(relic._X_FREEZE * np.exp(0.5 * (edges[1:] + edges[:-1])), m_eta.dtype)
-    # s/H = rate T
-    rate = 2.0 * math.pi**2 / 45.0 / math.sqrt(4.0 * math.pi**3 / 45.0) * math.sqrt(g_star) * relic.M_PLANCK
-
-    def equilibrium(x):
-        # two degrees of freedom
-        return 45.0 * 2.0 / (4.0 * math.pi**4 * g_star) * x * x * relic.bessel_k_scaled(2, x) * jnp.exp(-x)
-
-    def strength(x):
-        return rate * m_eta / x * thermal_average(x, m_eta, m_phip, v, m_ap)
-
-    def step(y, at):
-        x, h = at
-        a, e = strength(x), equilibrium(x)
-        # exact for constant a, e; e may underflow
-        arg = a * e * h
-        tiny = arg < 1e-6
-        ratio = jnp.where(tiny, a * h, jnp.tanh(jnp.where(tiny, 1.0, arg)) / jnp.where(tiny, 1.0, e))
-        return (y + e * e * ratio) / (1.0 + y * ratio), None
-
-    ones = jnp.ones_like(m_eta)
-    at = (steps.reshape(-1, *(1,) * m_eta.ndim) * ones, jnp.asarray(np.diff(edges), m_eta.dtype))
-    y, _ = jax.lax.scan(jax.checkpoint(step), equilibrium(relic._X_FIRST * ones), at)
-    return relic._TODAY * m_eta * y / (1.0 + y * strength(relic._X_LAST * ones))
+    return relic.freeze_out(m_eta, lambda x: thermal_average(x, m_eta, m_phip, v, m_ap), 2, 1.0, g_star)
 
 
 # --- flavour -------------------------------------------------------------------------------------------------------------

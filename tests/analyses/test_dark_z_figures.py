@@ -1,24 +1,10 @@
 """Figures 2 to 9 of arXiv:2210.15662 (examples/dark_z_*.py): which of its statements come out, and which do not."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import jax
 import numpy as np
 import pytest
 
 jax.config.update("jax_enable_x64", True)
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture(scope="module")
-def load():
-    """Imports an example by name."""
-    sys.path.insert(0, str(EXAMPLES))
-    yield importlib.import_module
-    sys.path.remove(str(EXAMPLES))
 
 
 def test_mixing(load):

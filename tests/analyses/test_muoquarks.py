@@ -1,9 +1,5 @@
 """The muoquark model of arXiv:2103.13991: coefficients, fits of figures 1 and 4, running of figure 2, numbers of the notes."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,16 +12,6 @@ from fipjax.errors import InputError
 from fipjax.likelihood import build_theory
 from fipjax.models import get_model
 from fipkernels import rge_muoquark as rge
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture(scope="module")
-def load():
-    """Imports an example by name."""
-    sys.path.insert(0, str(EXAMPLES))
-    yield importlib.import_module
-    sys.path.remove(str(EXAMPLES))
 
 
 def theory(conventions="default", **params):

@@ -2,7 +2,6 @@
 at a fixed covariance and with an ensemble sampler."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 import fipjax
 
 STORED = json.loads((Path(__file__).parent / "reference" / "nuisance64.json").read_text())
-EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ("m_V", "gamma_V", "C6_bsV", "C4_mumuV", "C4t_mumuV")
 
 
@@ -40,12 +38,8 @@ def test_three_posteriors_agree(name):
 
 
 @pytest.mark.validate
-def test_nuts_now_against_the_stored_ensemble():
-    sys.path.insert(0, str(EXAMPLES))
-    try:
-        import nuisance64
-    finally:
-        sys.path.remove(str(EXAMPLES))
+def test_nuts_now_against_the_stored_ensemble(load):
+    nuisance64 = load("nuisance64")
     posterior = fipjax.sample(nuisance64.likelihood("fixed"), chains=4, warmup=1000, draws=2000, target_accept=0.95, seed=5)
     assert posterior.ok, posterior.verdict
     for name in NAMES:

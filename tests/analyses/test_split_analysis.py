@@ -1,22 +1,9 @@
 """The analysis of the split dark sector (examples/split_*.py): sizes and bounds against independently calculated numbers."""
 
-import importlib
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture(scope="module")
-def load():
-    """Imports an example by name."""
-    sys.path.insert(0, str(EXAMPLES))
-    yield importlib.import_module
-    sys.path.remove(str(EXAMPLES))
 
 
 def test_coupling(load):

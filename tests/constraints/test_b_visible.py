@@ -14,7 +14,7 @@ from fipjax.constraints import b_visible as vis
 from fipjax.constraints.b_invisible import mode
 from fipjax.models.deft import build
 from fipjax.observables.decays import form_factors_v
-from fipjax.theory import Theory, VectorMediator
+from fipjax.theory import E_CHARGE, Theory, VectorMediator
 from fipkernels import b_to_v, widths
 from fipkernels.form_factors import b_to_k
 
@@ -145,8 +145,8 @@ def test_partial_widths_of_the_model_count():
     partial = widths.vector_to_fermions(mass, M_MU, g, 0.0)
     by_coupling = vector(mass, width, mu=g)
     by_width = vector(mass, width, mu=None, partial_widths={"mumu": jnp.atleast_1d(partial)})
-    by_mixing = vector(mass, width, mu=None, epsilon=jnp.array([g / vis.E_CHARGE]))
-    both = vector(mass, width, mu=2.0 * g, epsilon=jnp.array([g / vis.E_CHARGE]))
+    by_mixing = vector(mass, width, mu=None, epsilon=jnp.array([g / E_CHARGE]))
+    both = vector(mass, width, mu=2.0 * g, epsilon=jnp.array([g / E_CHARGE]))
     for name in SCANS:
         expected = ratio(name, by_coupling)
         for other in (by_width, by_mixing, both):

@@ -147,11 +147,11 @@ def test_bs_mumu_as_printed():
     c10 = abs(complex(t.mediators[0].bs_L[0, 0])) * 2 * AXIAL * 0.01 / n / bs.M_BS**2
     # alpha = 1/133 in N
     assert c10 == pytest.approx(0.1935, rel=0.06)
-    shift = float(bs.dark_z_mu_mu(t)[0])
+    shift = float(bs.bs_mu_mu_shift(t)[0])
     assert shift == pytest.approx((1 - c10 / 4.19) ** 2 - 1, abs=5e-3)
     assert float(CONSTRAINTS["Bs_mumu"].ratio(t, PRINTED)[0]) < 1.0
     flipped = replace(t.mediators[0], mu_A=-t.mediators[0].mu_A)
-    up = float(bs.dark_z_mu_mu(Theory((flipped,)))[0])
+    up = float(bs.bs_mu_mu_shift(Theory((flipped,)))[0])
     assert up == pytest.approx((1 + c10 / 4.19) ** 2 - 1, abs=5e-3)
 
 

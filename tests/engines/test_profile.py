@@ -2,8 +2,6 @@
 
 import importlib
 import math
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import jax.numpy as jnp
@@ -210,13 +208,9 @@ def test_axes_of_priors_and_tables():
 
 
 @pytest.mark.validate
-def test_mass_profile_of_model_44_against_newton():
+def test_mass_profile_of_model_44_against_newton(load):
     """The example's own search: damped Newton steps in the products of couplings, on a grid of widths, no L-BFGS, no sweeps."""
-    sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-    try:
-        import _deft_fits
-    finally:
-        sys.path.pop(0)
+    _deft_fits = load("_deft_fits")
     like = _deft_fits.likelihood("deft44")
     r = profile(like, {"m_V": {"min": 0.1, "max": 20.0, "n": 60, "scale": "log"}}, progress=False)
     only = _deft_fits.products_only("deft44")
