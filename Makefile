@@ -6,7 +6,7 @@ OUT    ?= demo
 # pytest arguments, e.g. `make test ARGS="-k g2"`
 ARGS   ?=
 
-.PHONY: demo test validate bench lint clean
+.PHONY: demo test validate bench docs lint clean
 
 $(BIN)/.fipjax-all: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,11 @@ $(BIN)/.fipjax-all: pyproject.toml
 $(BIN)/.fipjax-test: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	touch $@
+
+$(BIN)/.fipjax-docs: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
 	touch $@
 
 # scan, best fit and posterior of a light vector (DEFT model 44, high masses) against real data, with figures
@@ -35,7 +40,12 @@ validate: $(BIN)/.fipjax-test
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 bench: $(BIN)/.fipjax-all
-	$(BIN)/python benchmarks/likelihood.py
+	$(BIN)/fipjax bench
+
+# the documentation site with its tutorial executed, into docs/_build/html; warnings are errors
+docs: $(BIN)/.fipjax-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 lint:
 	$(PYTHON) -m venv $(VENV)
@@ -43,4 +53,4 @@ lint:
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(OUT) build dist
+	rm -rf $(VENV) $(OUT) build dist docs/_build docs/generated

@@ -8,6 +8,7 @@ it, so the version decides, never a try.  The netCDF file has the same groups ei
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from pathlib import Path
 
@@ -60,10 +61,39 @@ def build(groups: dict[str, dict[str, np.ndarray]], attrs: dict, var_attrs: dict
     return data
 
 
+def _write_zarr(path: Path, data) -> None:
+    """All groups as one zarr v3 store.  arviz 0.2x refuses zarr 3; xarray does not."""
+    try:
+        import zarr
+    except ImportError as err:
+        raise MissingDependency(f'posteriors in zarr need zarr ({err}): pip install "fipjax[scan]"') from None
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {str(path)!r}: {str(path.parent)!r} is not a directory")
+    scratch = path.with_name(path.name + f".{os.getpid()}.tmp")
+    try:
+        for i, group in enumerate(("posterior", "sample_stats")):
+            node = data[group]
+            table = node.to_dataset() if hasattr(node, "to_dataset") else node
+            table.to_zarr(str(scratch), group=group, mode="a" if i else "w", consolidated=False, zarr_format=3)
+        with warnings.catch_warnings():
+            # not part of zarr v3 yet; readers look for it all the same
+            warnings.simplefilter("ignore")
+            zarr.consolidate_metadata(str(scratch), zarr_format=3)
+        if path.exists():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        os.replace(scratch, path)
+    except OSError as err:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise InputError(f"cannot write {str(path)!r}: {err.strerror or err}") from None
+
+
 def write(path: str | os.PathLike, data) -> None:
-    """Write what :func:`build` made as netCDF; InputError if the file cannot be written."""
+    """Write what :func:`build` made as netCDF, or as a zarr store where the name ends in .zarr; InputError if that fails."""
     _xarray()
     path = Path(path)
+    if path.suffix == ".zarr":
+        _write_zarr(path, data)
+        return
     scratch = path.with_name(path.name + f".{os.getpid()}.tmp")
     try:
         data.to_netcdf(str(scratch), engine=_ENGINE)
@@ -83,11 +113,14 @@ def read(path: str | os.PathLike) -> tuple[dict[str, dict[str, np.ndarray]], dic
     ours = {theirs: name for name, theirs in STAT_NAMES.items()}
     groups: dict[str, dict[str, np.ndarray]] = {}
     attrs: dict = {}
-    if not Path(path).is_file():
+    path = Path(path)
+    is_store = path.is_dir() and path.suffix == ".zarr"
+    if not (path.is_file() or is_store):
         raise InputError(f"cannot read {str(path)!r}: no such file")
     for group in ("posterior", "sample_stats"):
         try:
-            with xarray.open_dataset(str(path), group=group, engine=_ENGINE) as data:
+            how = {"engine": "zarr", "consolidated": False} if is_store else {"engine": _ENGINE}
+            with xarray.open_dataset(str(path), group=group, **how) as data:
                 groups[group] = {ours.get(str(k), str(k)): np.array(v.values) for k, v in data.data_vars.items()}
                 if group == "posterior":
                     attrs = dict(data.attrs)

@@ -11,6 +11,7 @@ import os
 import warnings
 
 import jax
+import numpy as np
 
 _OFF = {"0", "false", "off", "no"}
 
@@ -34,3 +35,21 @@ def configure() -> str:
 
 
 PRECISION = configure()
+
+
+def single() -> bool:
+    """Whether float32 is in use."""
+    return not jax.config.values["jax_enable_x64"]
+
+
+def double_precision():
+    """Context in which work that is done once is in float64, whatever the user has chosen."""
+    return jax.enable_x64(True)
+
+
+def native(x):
+    """An array in the precision in use, on the host."""
+    x = np.asarray(x)
+    if not single():
+        return x
+    return x.astype({"f": np.float32, "c": np.complex64}.get(x.dtype.kind, x.dtype))

@@ -15,6 +15,8 @@ from fipjax import commands
 from fipjax._version import __version__
 from fipjax.errors import InputError
 
+NOTHING_KEPT = "interrupted; nothing was kept (run the same command again)"
+
 
 class _Parser(argparse.ArgumentParser):
     """argparse that ends with one line instead of a usage text."""
@@ -49,9 +51,9 @@ def _table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> None:
 
 
 def _models(args) -> None:
-    from fipjax.models import list_models
+    from fipjax.models import get_model, list_models
 
-    models = list_models()
+    models = [get_model(m) for m in args.model] if args.model else list_models()
     if args.json:
         _print_json(
             [
@@ -74,7 +76,7 @@ def _models(args) -> None:
         )  # fmt: skip
         return
     for m in models:
-        print(f"{m.name}: {m.description} ({m.paper})")
+        print(f"{m.name}: {m.description}" + (f" ({m.paper})" if m.paper else ""))
         rows = [
             [
                 "  " + p.name,
@@ -135,6 +137,10 @@ def _data(args) -> None:
     if args.vintage is not None and args.vintage not in VINTAGES:
         raise unknown("data vintage", args.vintage, VINTAGES)
     sets = [s for s in list_sets() if args.vintage is None or args.vintage in s.vintages]
+    if args.plugin:
+        from fipjax.plugins import COMMAND_LINE
+
+        sets += [s for p in COMMAND_LINE for s in p.measurements]
     if args.json:
         _print_json(
             [
@@ -246,23 +252,48 @@ def _scan(args) -> None:
 
     run = load_run(args.run)
     out = _writable(args.output, [".zarr"])
+    from fipjax.engines.distributed import from_arguments
+
+    # before JAX looks for devices
+    worker = from_arguments(args)
     import fipjax
 
     options = dict(run.scan)
     grid = options.pop("grid", None)
     method = options.pop("method", "grid")
-    if method == "grid" and grid is None:
+    if method in ("grid", "adaptive") and grid is None:
         raise InputError(
             f'{Path(args.run).name}: [scan.grid] is missing (allowed: a table per free parameter, or method = "sobol")'
         )
+    if isinstance(options.get("seeds"), str):
+        options["seeds"] = fipjax.load_fit(Path(args.run).parent / options["seeds"])
+    if worker is not None:
+        options |= {"part": worker.part, "takeover": args.takeover}
     like = run.likelihood()
     _describe(like)
     result = fipjax.scan(like, grid, out=out, method=method, overwrite=args.overwrite, **options)
+    about = {"output": str(out), "points": result.n_points, "sm_chi2": like.sm_chi2()}
+    if worker is not None:
+        done = result.store.done_points
+        about |= {"worker": list(worker.part), "done": done, "complete": result.complete}
+        if not args.json:
+            print(f"worker {worker}: its part is done; {done:,} of {result.n_points:,} points are in {out}")
+    if not result.complete:
+        if args.json:
+            _print_json(about)
+        return
     best = result.best()
+    if method == "adaptive":
+        about |= {"dense_points": result.dense_points, "threshold": result.threshold, "volume": result.volume()}
     if args.json:
-        _print_json({"output": str(out), "points": result.n_points, "best": best, "sm_chi2": like.sm_chi2()})
+        _print_json({**about, "best": best})
         return
     print(f"{result.n_points:,} points in {out}")
+    if method == "adaptive":
+        print(
+            f"a dense grid of the same resolution has {result.dense_points:,} points; Delta(-2 ln L) <= {result.threshold:g} in "
+            f"{about['volume']:.3g} of the volume"
+        )
     where = ", ".join(f"{k} = {v:.5g}" for k, v in best["parameters"].items())
     print(f"best point: {where}; chi2 = {best['chi2']:.2f} (SM {like.sm_chi2():.2f})")
 
@@ -383,6 +414,9 @@ def build_parser() -> argparse.ArgumentParser:
     def command(name, function, text):
         p = sub.add_parser(name, help=text, description=text)
         p.set_defaults(function=function)
+        p.add_argument(
+            "--plugin", action="append", metavar="FILE.py", help="a file with models, observables, bounds, measurements of your own"
+        )
         return p
 
     for name, function, text in (
@@ -390,13 +424,16 @@ def build_parser() -> argparse.ArgumentParser:
         ("observables", _observables, "list the observables"),
         ("constraints", _constraints, "list the constraints"),
     ):
-        command(name, function, text).add_argument("--json", action="store_true", help="print JSON")
+        p = command(name, function, text)
+        p.add_argument("--json", action="store_true", help="print JSON")
+        if name == "models":
+            p.add_argument("--model", action="append", metavar="NAME", help="only this one; a model of your own: FILE.py:NAME")
     p = command("data", _data, "list the measured values")
     p.add_argument("--vintage", help="only the sets of this vintage")
     p.add_argument("--json", action="store_true", help="print JSON")
 
     p = command("predict", _predict, "predict observables at one parameter point")
-    p.add_argument("--model", required=True)
+    p.add_argument("--model", required=True, metavar="NAME", help="a name of 'fipjax models', or FILE.py:NAME")
     p.add_argument("--set", action="append", metavar="NAME=NUMBER", help="a parameter; may be repeated")
     p.add_argument("--observable", action="append", metavar="NAME", help="flavio name with bin; may be repeated")
     p.add_argument("--data", default="latest", metavar="VINTAGE", help="2021, datta2022 or latest: fixes the SM a_mu")
@@ -425,6 +462,13 @@ def build_parser() -> argparse.ArgumentParser:
         p.add_argument("--json", action="store_true", help="print JSON")
         if name == "scan":
             p.add_argument("--overwrite", action="store_true", help="replace a store of another run")
+            p.add_argument("--worker", metavar="I/N", help="compute part I (from 0) of N of the store")
+            p.add_argument("--distributed", action="store_true", help="one of several processes that JAX or --coordinator finds")
+            p.add_argument("--coordinator", metavar="HOST:PORT", help="address of process 0, with --distributed")
+            p.add_argument("--processes", type=positive, metavar="N", help="number of processes, with --distributed")
+            p.add_argument("--process-id", type=int, metavar="I", help="number of this process (from 0), with --distributed")
+            p.add_argument("--wait", type=positive, metavar="SECONDS", help="how long to wait for the others (300)")
+            p.add_argument("--takeover", action="store_true", help="after its own part, compute what other workers have not")
         if name == "fit":
             p.add_argument("--starts", type=positive)
         if name == "sample":
@@ -443,6 +487,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     try:
         args = build_parser().parse_args(argv)
+        if args.plugin or "fipjax.plugins" in sys.modules:
+            from fipjax.plugins import load_command_line
+
+            load_command_line(args.plugin)
         args.function(args)
     except InputError as err:
         print(f"fipjax: error: {err}", file=sys.stderr)
@@ -452,7 +500,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt as stop:
-        print(f"fipjax: {str(stop) or 'interrupted'}", file=sys.stderr)
+        print(f"fipjax: {str(stop) or NOTHING_KEPT}", file=sys.stderr)
+        if argv is None:
+            # as a program: a compiler thread that is still at work would crash while Python shuts down
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(130)
         return 130
     return 0
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,6 +16,7 @@ import numpy as np
 from fipjax import _cache
 from fipjax import constraints as _constraints
 from fipjax import data as _data
+from fipjax._precision import double_precision, native, single
 from fipjax._version import __version__
 from fipjax.errors import InputError, unknown
 from fipjax.hadronic import Inputs, default_inputs
@@ -95,19 +94,20 @@ def theory_covariance(
     extra: further inputs (value, error), such as the Standard-Model a_mu.  The same traced code as for fixed inputs.  The result
     for the Standard Model is kept in the cache directory, under a hash of everything it depends on.
     """
-    key = hashlib.sha256()
-    for a in (par.value, par.sigma, *(m for _, m in par.blocks)):
-        key.update(np.ascontiguousarray(a, dtype=float).tobytes())
-    key.update(repr((__version__, predictor.conventions, [r.name for r in predictor.requests], dict(extra), draws, seed)).encode())
-    store = None
-    if _cache.CACHE_DIR and not jax.tree.leaves(theory):
-        store = Path(_cache.CACHE_DIR).parent / "covariance" / f"{key.hexdigest()[:32]}.npy"
-        try:
-            cached = np.load(store)
-            if cached.shape == (len(predictor.requests),) * 2 and np.all(np.isfinite(cached)):
-                return cached
-        except (OSError, ValueError):
-            pass
+    names = [r.name for r in predictor.requests]
+    if jax.tree.leaves(theory) or not predictor.builtin:
+        return _draw_covariance(predictor, par, extra, theory, draws, seed)
+    blocks = [m for _, m in par.blocks]
+    key = _cache.key(par.value, par.sigma, *blocks, par.names, predictor.conventions, names, dict(extra), draws, seed)
+    return _cache.stored(
+        "covariance",
+        key,
+        lambda: _draw_covariance(predictor, par, extra, theory, draws, seed),
+        lambda found: found.shape == (len(names),) * 2 and bool(np.all(np.isfinite(found))),
+    )
+
+
+def _draw_covariance(predictor, par, extra, theory, draws, seed) -> np.ndarray:
     sample = par.draw(draws, seed)
     rng = np.random.default_rng(seed + 1)
     for name, (value, sigma) in extra.items():
@@ -126,17 +126,7 @@ def theory_covariance(
             part = {name: jnp.asarray(np.resize(v[k * chunk : (k + 1) * chunk], chunk)) for name, v in sample.items()}
             values.append(np.asarray(run(part))[: min(chunk, draws - k * chunk)])
             bar.update(len(values[-1]))
-    cov = np.atleast_2d(np.cov(np.concatenate(values).T))
-    if store is not None:
-        try:
-            store.parent.mkdir(parents=True, exist_ok=True)
-            scratch = store.with_suffix(f".{os.getpid()}")
-            with open(scratch, "wb") as f:
-                np.save(f, cov)
-            os.replace(scratch, store)
-        except OSError:
-            pass  # the cache only saves time
-    return cov
+    return np.atleast_2d(np.cov(np.concatenate(values).T))
 
 
 class Likelihood:
@@ -198,6 +188,8 @@ class Likelihood:
             raise unknown("uncertainties", uncertainties, UNCERTAINTIES)
         if not isinstance(draws, int) or draws < 100:
             raise InputError(f"draws = {draws!r} (allowed: an integer >= 100)")
+        if uncertainties == "nuisance" and single():
+            raise InputError("uncertainties = 'nuisance' in float32 (allowed: fixed, none or quoted; or unset FIPJAX_PRECISION)")
         self.uncertainties = uncertainties
         self.constraints = _constraints.choose(constraints)
         self.context = _constraints.Context(data, conventions)
@@ -214,21 +206,22 @@ class Likelihood:
         shape = jax.ShapeDtypeStruct((1,), jnp.zeros(()).dtype)
         structure = jax.eval_shape(self.theory, dict.fromkeys(self.names, shape))
         self._structure = jax.tree.map(lambda a: np.ones(a.shape, a.dtype), structure)
-        with Busy("compiling the hadronic tables (kept in the cache)"):
 
-            def prepare(par):
-                tables = self.predictor.tables(par)
-                return self.predictor.contract(self._structure, tables), self.predictor(Theory(), tables)[:, 0]
-
-            self._tables, sm = jax.block_until_ready(compile_once(prepare, self._par)(self._par))
-            self._sm = np.asarray(sm)
+        # a Standard-Model value much larger than the shifts that matter is kept apart: float32 could not hold their sum
+        apart = "a_mu" if uncertainties in ("fixed", "none") else ""
+        self._offset = np.array([self._par["a_mu SM"] if o == apart else 0.0 for o in self.dataset.observables])
+        with double_precision():
+            tables, sm = self._contracted({**self._par, "a_mu SM": 0.0} if apart else self._par)
+        self._tables = jax.tree.map(native, tables)
+        self._sm = np.asarray(sm) + self._offset
         a_mu = {"a_mu SM": _data.a_mu_sm(data)}
         self.theory_covariance = np.zeros((len(self.dataset.value),) * 2)
         if uncertainties == "fixed":
             at = Theory()
             if covariance_at is not None:
                 at = build_theory(self.model, {k: jnp.array([v]) for k, v in covariance_at.items()}, conventions)
-            self.theory_covariance = theory_covariance(self.predictor, self.inputs, a_mu, at, draws, seed)
+            with double_precision():
+                self.theory_covariance = theory_covariance(self.predictor, self.inputs, a_mu, at, draws, seed)
         elif uncertainties == "nuisance":
             self._add_nuisances(a_mu)
         self._scale_to = np.ones(len(self._sm))
@@ -239,6 +232,25 @@ class Likelihood:
         self._batched = jax.jit(self._evaluate)
 
     # -- set-up ---------------------------------------------------------------------------------------------------------
+
+    def _contracted(self, par: Mapping[str, float]):
+        """Tables for theories of this model, and the predictions of the Standard Model (n,)."""
+
+        def prepare(par):
+            tables = self.predictor.tables(par)
+            return self.predictor.contract(structure, tables), self.predictor(Theory(), tables)[:, 0]
+
+        def make():
+            with Busy("compiling the hadronic tables (kept in the cache)"):
+                return jax.block_until_ready(compile_once(prepare, dict(par))(dict(par)))
+
+        structure = jax.tree.map(lambda a: a.astype(complex if np.iscomplexobj(a) else float), self._structure)
+        leaves, form = jax.tree.flatten(structure)
+        shapes = [(a.shape, a.dtype.str) for a in leaves]
+        names = [r.name for r in self.predictor.requests]
+        key = _cache.key(list(par), np.array([*par.values()]), self.predictor.conventions, names, shapes, str(form))
+        # what is kept on disk needs neither tracing nor compiling
+        return _cache.stored("tables", key, make) if self.predictor.builtin else make()
 
     def _parameters(self, region, priors, fixed):
         model = self.model
@@ -393,14 +405,23 @@ class Likelihood:
         return build_theory(self.model, full, self.context.conventions)
 
     def _chi2(self, prediction):
+        """chi2 (B,) of predictions (n, B)."""
+        return self._chi2_of(prediction - jnp.asarray(self._offset)[:, None])
+
+    def _chi2_of(self, shifted):
+        """chi2 (B,) of predictions without their offset, (n, B)."""
         d = self.dataset
-        r = (prediction - d.value[:, None]) / self._scale[:, None]
+        r = (shifted - jnp.asarray(d.value - self._offset)[:, None]) / self._scale[:, None]
         r = r * jnp.where(r > 0, self._above[:, None], self._below[:, None])
         t = jnp.einsum("ij,jb->ib", jnp.asarray(self._whiten), r, precision="highest")
         return jnp.sum(t * t, axis=0)
 
     def _predict(self, theory, x):
         """Predictions (n, B) at x, with the inputs of each point if they are free."""
+        return self._shifted(theory, x) + jnp.asarray(self._offset)[:, None]
+
+    def _shifted(self, theory, x):
+        """Predictions without their offset."""
         if not self.nuisances:
             values = self.predictor(theory, self._tables)
             return values * self._scale_to[:, None] if self.uncertainties == "quoted" else values
@@ -418,7 +439,7 @@ class Likelihood:
     def _block(self, x):
         theory = self.theory(x)
         b = next(iter(x.values())).shape[0]
-        chi2 = jnp.broadcast_to(self._chi2(self._predict(theory, x)), (b,))
+        chi2 = jnp.broadcast_to(self._chi2_of(self._shifted(theory, x)), (b,))
         log_prob = -0.5 * chi2
         allowed = jnp.ones((b,), bool)
         for c in self.constraints:
@@ -508,7 +529,7 @@ class Likelihood:
 
     def sm_chi2(self) -> float:
         """chi2 of the Standard Model."""
-        return float(self._chi2(jnp.asarray(self.sm_predictions())[:, None])[0])
+        return float(self._chi2_of(jnp.asarray(self.sm_predictions() - self._offset)[:, None])[0])
 
     def pulls(self, x: Mapping[str, float]) -> list[dict[str, Any]]:
         """Per measurement: prediction, SM, measured value, total error on the side of the prediction, pull (pred - meas)/error."""
@@ -541,6 +562,8 @@ class Likelihood:
 
     def fingerprint(self) -> dict[str, Any]:
         """What identifies this likelihood: JSON-able, used to refuse stores of another run."""
+        from fipjax import plugins  # which imports the observables
+
         d = self.dataset
         digest = hashlib.sha256()
         for a in (d.value, d.plus, d.minus, d.correlation, self.inputs.value, self.inputs.sigma):
@@ -551,6 +574,7 @@ class Likelihood:
             "data": self.vintage,
             "observables": list(d.observables),
             "constraints": [c.name for c in self.constraints],
+            "conventions": self.context.conventions,
             "uncertainties": self.uncertainties,
             "draws": self._draws,
             "seed": self._seed,
@@ -560,4 +584,5 @@ class Likelihood:
             "sm_chi2": round(self.sm_chi2(), 6),
             "precision": "float64" if jax.config.values["jax_enable_x64"] else "float32",
             "version": __version__,
+            **plugins.provenance(self.model, self.constraints, self.dataset.observables),
         }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from fipjax.errors import InputError
+from fipjax.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -246,19 +246,23 @@ def prior_from_dict(name: str, spec: dict) -> Prior:
     """
     spec = dict(spec)
     kind = spec.pop("prior", "flat")
-    if kind not in _KINDS:
-        raise InputError(f"parameter {name!r}: prior = {kind!r} (allowed: {', '.join(_KINDS)})")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        guess = did_you_mean(kind, _KINDS) if isinstance(kind, str) else ""
+        raise InputError(f"parameter {name!r}: prior = {kind!r}{guess} (allowed: {', '.join(_KINDS)})")
     cls = _KINDS[kind]
     fields = [f.name for f in dataclasses.fields(cls)]
     for key, value in spec.items():
         if key not in fields:
-            raise InputError(f"parameter {name!r}: field {key!r} of prior {kind!r} (allowed: {', '.join(fields)})")
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise InputError(f"parameter {name!r}: {key} = {value!r} (allowed: a number)")
+            guess = did_you_mean(key, [*fields, "prior"])
+            raise InputError(f"parameter {name!r}: field {key!r} of prior {kind!r}{guess} (allowed: {', '.join(fields)})")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
+            raise InputError(f"parameter {name!r}: {key} = {repr(value)[:40]} (allowed: a number)")
     missing = [f for f in fields if f not in spec and f != "sign"]
     if missing:
         raise InputError(f"parameter {name!r}: prior {kind!r} needs {', '.join(missing)}")
     if "sign" in spec:
+        if spec["sign"] not in (1, -1):
+            raise InputError(f"parameter {name!r}: sign = {spec['sign']!r} (allowed: 1, -1)")
         spec["sign"] = int(spec["sign"])
     try:
         return cls(**{k: (v if k == "sign" else float(v)) for k, v in spec.items()})

@@ -1,7 +1,9 @@
 """Run files: one TOML file says model, data and what to do.
 
+plugins = ["mine.py"]         # your own observables, bounds, measurements, models (docs/own_model.md); optional
+
 [model]
-name = "deft44"
+name = "deft44"               # or "mymodel.py:NAME"; paths are relative to the run file
 region = "high"
 
 [parameters.gamma_V]          # replaces the model's prior, or fixes the parameter
@@ -44,7 +46,20 @@ SECTIONS: dict[str, dict[str, str]] = {
         "draws": _INT,
         "seed": _INT,
     },
-    "scan": {"method": _TEXT, "n": _INT, "chunk": _INT, "seed": _INT, "grid": "tables"},
+    "scan": {
+        "method": _TEXT,
+        "n": _INT,
+        "chunk": _INT,
+        "seed": _INT,
+        "grid": "tables",
+        # method adaptive
+        "levels": _INT,
+        "threshold": _NUM,
+        "safety": _NUM,
+        "max_points": _INT,
+        "cuts": _BOOL,
+        "seeds": "a fit file or a list of tables",
+    },
     "fit": {"starts": _INT, "maxiter": _INT, "seed": _INT, "with_prior": _BOOL},
     "sample": {
         "method": "nuts or smc",
@@ -78,6 +93,9 @@ SECTIONS: dict[str, dict[str, str]] = {
 }
 
 
+PRIOR_KEYS = ("fixed", "prior", "min", "max", "sign", "mean", "sigma")
+
+
 @dataclass(frozen=True)
 class RunFile:
     """Validated content of a run file; ``path`` is where it came from."""
@@ -91,19 +109,23 @@ class RunFile:
     fit: dict[str, Any] = field(default_factory=dict)
     sample: dict[str, Any] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
 
     def likelihood(self):
         """The Likelihood that the file describes."""
+        from fipjax import plugins
         from fipjax.likelihood import Likelihood
 
         data = dict(self.data)
         vintage = data.pop("vintage", "latest")
         constraints = data.pop("constraints", "all")
         base = Path(self.path).parent
-        data["measurements"] = [base / m for m in data.pop("measurements", [])]
+        own = {p.path: p for p in (*plugins.load_plugins(self.plugins, base).files, *plugins.COMMAND_LINE)}
+        data["measurements"] = [base / m for m in data.pop("measurements", [])] + [m for p in own.values() for m in p.measurements]
         fixed = {n: t["fixed"] for n, t in self.parameters.items() if "fixed" in t}
         priors = {n: t for n, t in self.parameters.items() if "fixed" not in t}
-        return Likelihood(self.model, vintage, constraints, region=self.region, priors=priors, fixed=fixed, **data)
+        model = str(base / self.model) if plugins.is_reference(self.model) else self.model
+        return Likelihood(model, vintage, constraints, region=self.region, priors=priors, fixed=fixed, **data)
 
 
 def _check(where: str, key: str, value: Any, allowed: str) -> None:
@@ -125,6 +147,8 @@ def _check(where: str, key: str, value: Any, allowed: str) -> None:
         "a positive integer or a list of them": all(whole(v) and v >= 1 for v in (value if isinstance(value, list) else [value])),
         "[min, max], or one such pair for each parameter": pair(value) or (isinstance(value, list) and all(map(pair, value))),
         'true, false or "gaussian"': isinstance(value, bool) or value == "gaussian",
+        "a fit file or a list of tables": isinstance(value, str)
+        or (isinstance(value, list) and all(isinstance(v, dict) for v in value)),
         "tables": isinstance(value, dict) and all(isinstance(v, (dict, list)) for v in value.values()),
     }[allowed]
     if not ok:
@@ -156,9 +180,11 @@ def load_run(path: str | Path) -> RunFile:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
         raise InputError(f"run file {str(path)!r} is not valid TOML: {err}") from None
+    plugins = raw.pop("plugins", [])
+    _check(name, "plugins", plugins, _LIST)
     for section, content in raw.items():
         if section not in SECTIONS:
-            raise unknown(f"section in {name}", section, SECTIONS)
+            raise unknown(f"section in {name}", section, [*SECTIONS, "plugins"])
         if not isinstance(content, dict):
             raise InputError(f"{name}: {section} = {content!r} (allowed: a table [{section}])")
         if section == "parameters":
@@ -169,6 +195,9 @@ def load_run(path: str | Path) -> RunFile:
                     raise InputError(f"{name}: parameters.{p} has 'fixed' and a prior (allowed: one of them)")
                 if not t:
                     raise InputError(f"{name}: parameters.{p} is empty (allowed: 'fixed' or a prior)")
+                for key in t:
+                    if key not in PRIOR_KEYS:
+                        raise unknown(f"key in [parameters.{p}] of {name}", key, PRIOR_KEYS)
             continue
         for key, value in content.items():
             if key not in SECTIONS[section]:
@@ -188,4 +217,5 @@ def load_run(path: str | Path) -> RunFile:
         raw.get("fit", {}),
         raw.get("sample", {}),
         raw.get("profile", {}),
+        tuple(plugins),
     )

@@ -84,13 +84,15 @@ class VectorMediator:
 class Theory:
     """mediators: light vectors; wc: heavy Wilson coefficients by WCxf flavio name (``C9_bsmumu``, ``CVLL_bsbs``, ...), each (B,)
     real or complex, new physics only, at 4.8 GeV (4.2 GeV for Delta F = 2); a_mu: new-physics shift (B,) or None.
-    couplings: dimensionless couplings by name, for perturbativity.
+    couplings: dimensionless couplings by name, for perturbativity.  extra: anything else a model's own observables and bounds need,
+    each (B,); fipjax itself does not look at it.
     """
 
     mediators: tuple[VectorMediator, ...] = ()
     wc: dict[str, Array] = field(default_factory=dict)
     a_mu: Array | None = None
     couplings: dict[str, Array] = field(default_factory=dict)
+    extra: dict[str, Array] = field(default_factory=dict)
 
 
 _STATIC = ("name", "scheme", "resolution")
@@ -99,7 +101,7 @@ jax.tree_util.register_dataclass(
     data_fields=[f.name for f in fields(VectorMediator) if f.name not in _STATIC],
     meta_fields=list(_STATIC),
 )
-jax.tree_util.register_dataclass(Theory, data_fields=["mediators", "wc", "a_mu", "couplings"], meta_fields=[])
+jax.tree_util.register_dataclass(Theory, data_fields=["mediators", "wc", "a_mu", "couplings", "extra"], meta_fields=[])
 
 
 def wilson(theory: Theory, name: str) -> Array | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("verify", "compare", "export", "report", "bench")
 
 
 def add_all(command) -> None:

@@ -268,9 +268,8 @@ def spectra(sample: Sample, setup: Setup, flavours: str = "mmmm") -> Spectra:
 def _panels(grid, nodes: int = 8) -> Panels:
     x, w = np.polynomial.legendre.leggauss(nodes)
     center, half = 0.5 * (grid[1:] + grid[:-1]), 0.5 * np.diff(grid)
-    project = np.polynomial.legendre.legvander(x, nodes - 1) * w[:, None] * (np.arange(nodes) + 0.5)
     kind = np.zeros(len(center), np.int32)
-    return Panels(kind, center, half, 0.0 * center, center[:, None] + half[:, None] * x, half[:, None] * w, project)
+    return Panels(kind, center, half, 0.0 * center, center[:, None] + half[:, None] * x, half[:, None] * w)
 
 
 @lru_cache

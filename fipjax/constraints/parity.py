@@ -6,7 +6,7 @@ The axial electron coupling is what counts for weak charges: cancelling the vect
 
 ``as_printed``, for models of arXiv:2210.15662 (scheme "narrow"): weak charges with rho_d and kappa_d of eqs. (4.36)-(4.38), with
 their terms that do not grow as 1/m_V^2, the one-loop g_AV instead of the tree-level value quoted after (4.35) and the
-bracket of (4.35) where it belongs (printed literally, both exclude the Standard Model); no bound where the vector electron
+bracket of eq. (4.35) where it belongs (printed literally, both exclude the Standard Model); no bound where the vector electron
 coupling is cancelled; for CsI the quoted eps_Z < 5e-4 below 10 MeV.
 """
 

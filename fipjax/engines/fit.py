@@ -892,6 +892,12 @@ class FitResult:
             scratch.unlink(missing_ok=True) if scratch.parent.is_dir() else None
             raise InputError(f"cannot write {str(path)!r}: {err.strerror or err}") from None
 
+    def to_pandas(self):
+        """As a pandas DataFrame (:func:`fipjax.adapters.to_pandas`)."""
+        from fipjax.adapters import to_pandas
+
+        return to_pandas(self)
+
     def summary(self) -> str:
         """Text for people."""
         out = [
@@ -1003,6 +1009,81 @@ def _numbers(obj):
     return float(obj) if isinstance(obj, str) and obj in ("nan", "inf", "-inf") else obj
 
 
+def _check_content(path: str, values: dict) -> None:
+    """InputError that names the first field of a fit file that does not hold what :meth:`FitResult.save` writes."""
+
+    def number(v) -> bool:
+        return isinstance(v, int | float) and not isinstance(v, bool) and not 1e300 < abs(v) < math.inf
+
+    def texts(v) -> bool:
+        return isinstance(v, list) and all(isinstance(t, str) for t in v)
+
+    def each(v, one) -> bool:
+        return isinstance(v, dict) and all(k in v and one(v[k]) for k in values["names"])
+
+    def matrix(v) -> bool:
+        n = len(values["names"])
+        return isinstance(v, list) and len(v) == n and all(isinstance(r, list) and len(r) == n and all(map(number, r)) for r in v)
+
+    def mode(m) -> bool:
+        return (
+            isinstance(m, dict) and all(number(m.get(k)) for k in ("chi2", "objective", "starts")) and each(m.get("point"), number)
+        )
+
+    def pull(q) -> bool:
+        keys = ("value", "sm", "measured", "pull", "sm_pull")
+        more = ("error", "error_plus", "error_minus", "error_theory")
+        return (
+            isinstance(q, dict)
+            and isinstance(q.get("observable"), str)
+            and isinstance(q.get("measurement", ""), str)
+            and all(number(q.get(k)) for k in keys)
+            and all(number(q.get(k, 0.0)) for k in more)
+        )
+
+    def interval(q) -> bool:
+        return isinstance(q, list) and len(q) == 2 and all(map(number, q))
+
+    def counts(v) -> bool:
+        return isinstance(v, dict) and all(number(v.get(k)) for k in ("total", "moving", "stalled", "invalid", "far"))
+
+    def about(v) -> bool:
+        return isinstance(v, dict) and all(isinstance(t, dict) and all(isinstance(x, str) for x in t.values()) for t in v.values())
+
+    numbers = ("chi2", "log_prob", "objective", "sm_chi2", "delta_chi2", "significance", "converged_fraction", "longest", "seconds")
+    checks = {
+        "names": (lambda v: texts(v) and len(v) > 0, "a list of parameter names"),
+        **{k: (number, "a number") for k in numbers},
+        **{k: (lambda v: number(v) and v == int(v), "a whole number") for k in ("n_measurements", "n_free", "n_constrained")},
+        "best": (lambda v: each(v, number), "a number for each parameter"),
+        "errors": (lambda v: each(v, number), "a number for each parameter"),
+        "errors_log10": (lambda v: isinstance(v, dict) and all(map(number, v.values())), "numbers by parameter"),
+        "intervals": (lambda v: each(v, interval), "[low, high] for each parameter"),
+        "error_status": (lambda v: each(v, lambda q: isinstance(q, str)), "a text for each parameter"),
+        "error_reason": (lambda v: each(v, lambda q: isinstance(q, str)), "a text for each parameter"),
+        "covariance": (matrix, "a square matrix of numbers"),
+        "correlation": (matrix, "a square matrix of numbers"),
+        "flat_directions": (lambda v: isinstance(v, list) and all(isinstance(q, dict) for q in v), "a list of tables"),
+        "modes": (lambda v: isinstance(v, list) and all(map(mode, v)), "a list of modes"),
+        "pulls": (lambda v: isinstance(v, list) and all(map(pull, v)), "a list of pulls"),
+        "starts": (counts, "counts"),
+        "with_prior": (lambda v: isinstance(v, bool) or v == "gaussian", "true, false or 'gaussian'"),
+        "fingerprint": (lambda v: isinstance(v, dict), "a table"),
+        "parameters": (about, "a table of texts for each parameter"),
+        "notes": (texts, "a list of texts"),
+    }  # fmt: skip
+    for key, (good, allowed) in checks.items():
+        try:
+            fine = good(values[key])
+        except (TypeError, ValueError, OverflowError):
+            fine = False
+        if not fine:
+            shown = repr(values[key])
+            raise InputError(
+                f"{path!r}: {key} = {shown if len(shown) < 60 else shown[:57] + '...'} (allowed: {allowed}, as fit writes)"
+            )
+
+
 def load_fit(path: str | os.PathLike) -> FitResult:
     """Read what :meth:`FitResult.save` wrote; InputError if it is not such a file."""
     try:
@@ -1021,6 +1102,7 @@ def load_fit(path: str | os.PathLike) -> FitResult:
     if missing:
         raise InputError(f"{str(path)!r}: missing {', '.join(missing)}")
     values = {k: raw[k] if k in text else _numbers(raw[k]) for k in fields}
+    _check_content(str(path), values)
     values["names"] = tuple(values["names"])
     values["covariance"] = np.array(values["covariance"], float)
     values["correlation"] = np.array(values["correlation"], float)

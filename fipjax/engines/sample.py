@@ -8,6 +8,7 @@ sizes of Vehtari et al., 1903.08008.  NUTS does not cross deep valleys between m
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
@@ -303,8 +304,20 @@ class Posterior:
             {"posterior": {_variable(k): v for k, v in self.samples.items()}, "sample_stats": stats}, attrs, var_attrs
         )
 
+    def to_pandas(self):
+        """DataFrame with one row per draw, index (chain, draw), columns the parameters and ``log_prob``; needs pandas."""
+        from fipjax.adapters import to_pandas
+
+        return to_pandas(self)
+
+    def to_getdist(self):
+        """``getdist.MCSamples`` with labels and prior ranges; needs getdist."""
+        from fipjax.adapters import getdist
+
+        return getdist(self)
+
     def save(self, path: str | os.PathLike) -> None:
-        """Write netCDF that arviz reads; InputError if the file cannot be written."""
+        """Write netCDF that arviz reads, or a zarr store where the name ends in .zarr; InputError if that fails."""
         _arviz.write(path, self.to_arviz())
 
 
@@ -656,8 +669,10 @@ def sample(
     max_tree_depth: int = 10,
     chain_method: str = "auto",
     progress: bool = True,
+    method: str = "nuts",
+    **tempered,
 ) -> Posterior:
-    """Draw from prior x likelihood with NUTS.
+    """Draw from prior x likelihood with NUTS, or with tempered Monte Carlo.
 
     Parameters
     ----------
@@ -670,9 +685,20 @@ def sample(
     target_accept, dense_mass, max_tree_depth: as in numpyro.
     chain_method: "threads" runs each chain in a thread of its own, "vectorized" all in one program, in which every
         chain waits for the longest trajectory.  "auto": threads on a CPU, vectorized elsewhere.
+    method: "nuts", or "smc": the same as :func:`fipjax.smc`, with its arguments and ``seed``, ``progress`` of these.
 
     Raises InputError on bad arguments and SampleInterrupted (a KeyboardInterrupt) with the draws so far on Ctrl-C.
     """
+    given = {
+        "chains": chains, "warmup": warmup, "draws": draws, "init": init, "thin": thin, "target_accept": target_accept,
+        "dense_mass": dense_mass, "max_tree_depth": max_tree_depth, "chain_method": chain_method,
+    }  # fmt: skip
+    if method == "smc":
+        return _tempered(like, given, {**tempered, "seed": seed, "progress": progress})
+    if method != "nuts":
+        raise unknown("sampling method", method, ["nuts", "smc"])
+    for key in tempered:
+        raise unknown("argument of sample", key, [*given, "seed", "progress", "method"], "other methods have others")
     t0 = time.monotonic()
     chains, draws, thin = check_count("chains", chains), check_count("draws", draws, 4), check_count("thin", thin)
     warmup, seed = check_count("warmup", warmup, 20), check_count("seed", seed, 0)
@@ -737,6 +763,20 @@ def sample(
     if not complete:
         raise SampleInterrupted(posterior)
     return posterior
+
+
+def _tempered(like, given: dict, options: dict) -> Posterior:
+    from fipjax.engines.smc import smc
+
+    defaults, own = inspect.signature(sample).parameters, list(inspect.signature(smc).parameters)[1:]
+    for key, value in given.items():
+        usual = defaults[key].default
+        if value is not usual and not (isinstance(value, int | float | str) and value == usual):
+            raise InputError(f"{key} = {value!r} does not belong to method 'smc' (allowed: {', '.join(own)})")
+    for key in options:
+        if key not in own:
+            raise unknown("argument of method 'smc'", key, own)
+    return smc(like, **options)
 
 
 def _drive(

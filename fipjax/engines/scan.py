@@ -7,11 +7,12 @@ computed the one before is copied to the host and the one before that is written
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fipjax import _precision  # noqa: F401  (float64 before the first array)
 from fipjax._version import __version__
+from fipjax.engines.source import provenance
 from fipjax.engines.store import (
     ChunkedColumns,
     Column,
     Layout,
     ScanStore,
+    Verification,
     checksum,
     complete_manifest,
     encode_name,
@@ -36,10 +39,14 @@ from fipjax.errors import InputError, MissingDependency, unknown
 from fipjax.priors import Prior, prior_from_dict
 from fipjax.progress import Progress
 
-METHODS = ("grid", "sobol")
+METHODS = ("grid", "sobol", "adaptive")
 SCALES = ("linear", "log", "signed_log")
 MAX_IN_MEMORY = 200_000_000
 """Points of a scan that is kept in memory."""
+MAX_AXIS = 20_000_000
+"""Values of one axis (they are kept in memory)."""
+_FEW_CHUNKS = 4096
+_MAX_CHUNK = 2**20
 
 _MAX_SOBOL = 2**32
 _DEFAULT_LABELS = {"log_prob": "log probability", "chi2": r"$\chi^2$", "allowed": "passes every cut"}
@@ -96,6 +103,8 @@ def axis_values(name: str, spec: Any) -> tuple[np.ndarray, dict]:
             raise InputError(f"parameter {name!r}: scale = {scale!r} (allowed: {', '.join(SCALES)})")
         lo, hi = _number(name, "min", spec["min"]), _number(name, "max", spec["max"])
         n = _count(f"parameter {name!r}: n", spec["n"], 2)
+        if n > MAX_AXIS:
+            raise InputError(f"parameter {name!r}: n = {n:,} (allowed: at most {MAX_AXIS:,}; quasi-random points have no axes)")
         if not lo < hi:
             raise InputError(f"parameter {name!r}: min = {lo!r}, max = {hi!r} (allowed: min < max)")
         t = np.linspace(0.0, 1.0, n)
@@ -241,7 +250,7 @@ class SobolPoints:
 # the compiled chunk
 
 
-def _outputs(like: Any, plan: _Plan, wanted: Sequence[str] | None, batch: int) -> dict[str, np.dtype]:
+def _outputs(like: Any, wanted: Sequence[str] | None, batch: int) -> dict[str, np.dtype]:
     """Names and dtypes of the columns that ``like.evaluate`` returns and that are to be stored."""
     real = jnp.result_type(float)
     x = {name: jax.ShapeDtypeStruct((batch,), real) for name in like.names}
@@ -474,6 +483,33 @@ class Scan:
         for k in sorted(self.store.done):
             yield k, {name: self.store.read_chunk(name, k) for name in names}
 
+    def points(self, k: int) -> dict[str, np.ndarray]:
+        """Values of the varied parameters at the points of chunk ``k``, each of shape (points of the chunk,)."""
+        if not self.manifest["coords"]:
+            return {name: self.store.read_chunk(name, k) for name in self.names}
+        layout = self.store.layout
+        where, shape = layout.slices(k), layout.valid_shape(k)
+        out = {}
+        for i, (name, values) in enumerate(self.axes.items()):
+            part = values[where[i]].reshape([-1 if j == i else 1 for j in range(len(shape))])
+            out[name] = np.broadcast_to(part, shape).reshape(-1)
+        return out
+
+    def select(self, threshold: float = 9.0, *columns: str, cuts: bool = True) -> Iterator[dict[str, np.ndarray]]:
+        """The points with 2 (max log_prob - log_prob) <= ``threshold``, one chunk at a time: name -> 1-D array.
+
+        Holds the varied parameters, ``log_prob`` and ``columns``.  Memory is that of a chunk, whatever the size of the scan.
+        """
+        for name in columns:
+            self.store.column(name)
+        floor = self.best(cuts)["log_prob"] - 0.5 * _number("select", "threshold", threshold)
+        for k, lp in self._log_prob(cuts):
+            inside = lp >= floor
+            if inside.any():
+                x = {name: v[inside] for name, v in self.points(k).items()}
+                x["log_prob"] = lp[inside]
+                yield x | {name: self.store.read_chunk(name, k)[inside] for name in columns}
+
     def _log_prob(self, cuts: bool) -> Iterator[tuple[int, np.ndarray]]:
         """(chunk, log_prob) with -inf for NaN and for what a cut excludes."""
         cuts = cuts and "allowed" in self.columns
@@ -539,7 +575,7 @@ class Scan:
         """For each confidence level, which points lie inside: bool of shape :attr:`shape`.
 
         Inside means 2 (max log_prob - log_prob) <= the quantile of chi2 with ``dof`` degrees of freedom (default: the
-        number of parameters that vary).
+        number of parameters that vary).  For scans that fit into memory; :meth:`select` and :meth:`profile` have no limit.
         """
         from scipy.special import gammaincinv
 
@@ -548,6 +584,11 @@ class Scan:
             if not 0.0 < v < 1.0:
                 raise InputError(f"confidence level {v!r} (allowed: between 0 and 1)")
         dof = len(self.names) if dof is None else _count("dof", dof, 1)
+        if self.n_points > MAX_IN_MEMORY:
+            raise InputError(
+                f"allowed() of {self.n_points:,} points (allowed: {MAX_IN_MEMORY:,}; select() and profile() go through a scan "
+                "of any size)"
+            )
         top = self.best(cuts)["log_prob"]
         layout = self.store.layout
         out = {v: np.zeros(self.shape, bool) for v in levels}
@@ -556,6 +597,12 @@ class Scan:
                 inside = lp >= top - gammaincinv(0.5 * dof, v)
                 mask[layout.slices(k)] = inside.reshape(layout.valid_shape(k))
         return out
+
+    def to_pandas(self):
+        """As a pandas DataFrame (:func:`fipjax.adapters.to_pandas`)."""
+        from fipjax.adapters import to_pandas
+
+        return to_pandas(self)
 
     def to_xarray(self):
         """The scan as an ``xarray.Dataset`` with units and labels (from a store: read when used)."""
@@ -579,7 +626,36 @@ _TITLE = "fipjax scan"
 
 def open_scan(path: str | os.PathLike) -> Scan:
     """Scan in the store at ``path``, for reading.  Raises InputError when there is none or it is broken."""
-    return Scan(ScanStore.open(path))
+    from fipjax.engines import refine
+
+    if not ScanStore.exists(path) and refine.unfinished(path):
+        raise InputError(f"{path} is not finished (allowed: after its adaptive scan; run the same command again to resume)")
+    store = ScanStore.open(path)
+    return refine.AdaptiveScan(store) if store.manifest.get("method") == "adaptive" else Scan(store)
+
+
+def verify(path: str | os.PathLike, repair: bool = False) -> Verification:
+    """Read every chunk of the store at ``path`` and compare with its checksums.
+
+    With ``repair``, damaged chunks count as not computed from then on (the next run of the scan computes them), and damaged
+    metadata and grid axes are written again from the manifest; the report says what was found.  Raises InputError when there is
+    no store, when its manifest is broken beyond repair and, with ``repair``, while another process writes it.
+    """
+    from fipjax.engines import refine
+
+    if not ScanStore.exists(path) and refine.unfinished(path):
+        raise InputError(f"{path} is not finished (allowed: after its adaptive scan; run the same command again to resume)")
+    restored = ScanStore.mend_manifest(path) if repair else False
+    store = ScanStore.open(path)
+    if not repair:
+        return store.verify()
+    coords = {}
+    for name in store.manifest["coords"]:
+        spec = store.manifest["parameters"][name]["scan"]
+        if "scale" in spec or "values" in spec:
+            coords[name] = axis_values(name, spec)[0]
+    report = store.repair(coords)
+    return replace(report, mended={**report.mended, "manifest.json": "broken"}) if restored else report
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -590,14 +666,31 @@ def _label(text: str) -> str:
     return text if not text or "$" in text else f"${text}$"
 
 
+def _batch(like: Any, batch: int | None) -> int:
+    if batch is None:
+        batch = getattr(like, "batch", None) or (8192 if _devices()[0].platform == "cpu" else 131072)
+    return _count("batch", batch, 1)
+
+
+def _output_columns(like: Any, outputs: Mapping[str, np.dtype]) -> dict[str, Column]:
+    described = getattr(like, "columns", None) or {}
+    out = {}
+    for name, dtype in outputs.items():
+        d = described.get(name) or {}
+        out[name] = Column(dtype.name, d.get("units") or "", d.get("long_name") or _DEFAULT_LABELS.get(name, ""))
+    return out
+
+
 def _parameter_column(like: Any, name: str, dtype: str) -> Column:
     p = getattr(like, "parameters", {}).get(name)
     return Column(dtype, str(getattr(p, "unit", "") or ""), _label(str(getattr(p, "latex", "") or "")))
 
 
 def _default_chunk(n_points: int, row_bytes: int) -> int:
-    """About 16 MB a chunk, and at least 16 chunks in all but small scans, so that little is lost with one."""
+    """About 16 MB a chunk, and at least 16 chunks in all but small scans, so that little is lost with one; larger where there
+    would be more than a few thousand (files)."""
     most = 1 << max(12, min(18, int(math.log2(16e6 / row_bytes))))
+    most = max(most, min(_MAX_CHUNK, math.ceil(n_points / _FEW_CHUNKS)))
     return min(most, max(4096, math.ceil(n_points / 16)))
 
 
@@ -615,9 +708,16 @@ def scan(
     progress: bool = True,
     batch: int | None = None,
     part: tuple[int, int] | None = None,
+    takeover: bool = False,
+    levels: int | None = None,
+    threshold: float | None = None,
+    safety: float | None = None,
+    max_points: int | None = None,
+    cuts: bool | None = None,
+    seeds: Any = None,
     _after_chunk: Callable[[int], None] | None = None,
 ) -> Scan:
-    """Evaluate ``like`` on a grid or at quasi-random points.
+    """Evaluate ``like`` on a grid, at quasi-random points, or on a grid that is refined where the likelihood is high.
 
     Args:
         like: a likelihood: ``names``, ``priors``, ``parameters``, ``fingerprint()`` and ``evaluate(x)``, which takes
@@ -629,7 +729,8 @@ def scan(
         out: directory of the store; None keeps the scan in memory.  If it holds an unfinished run of the same scan,
             that is continued, after its chunks have been checked.
         n: number of quasi-random points (best a power of two).
-        method: ``"grid"`` or ``"sobol"``.
+        method: ``"grid"``, ``"sobol"`` or ``"adaptive"`` (see :mod:`fipjax.engines.refine`; ``n`` of an axis then counts
+            cells of the coarse grid).
         chunk: largest number of points computed and written at a time.
         seed: scrambling of the quasi-random sequence.
         columns: names of the columns to keep besides log_prob, chi2 and allowed; None keeps all.
@@ -637,13 +738,32 @@ def scan(
         progress: show a progress line.
         batch: points evaluated together inside a chunk (default: ``like.batch`` if there is one, else 8192 on a CPU
             and 131072 on a GPU); bounds the memory of intermediate results.
-        part: (i, n) computes only every n-th chunk, from the i-th on, so that n processes can fill one store; the
-            default is the process index and count of ``jax.distributed``.
+        part: (i, n) computes only every n-th chunk, from the i-th on, so that n processes can fill one store (a grid or
+            quasi-random points); the default is the process index and count of ``jax.distributed``.
+        takeover: after its own part, a process goes on with what the others have not done.
+        levels, threshold, safety, max_points, cuts, seeds: of method adaptive, see :func:`fipjax.engines.refine.refine`.
 
     Raises:
         InputError: bad input; a store that cannot be written, or that belongs to another scan.
         ScanInterrupted: Ctrl-C; the message says how to resume.
     """
+    refinement = {
+        "levels": levels, "threshold": threshold, "safety": safety, "max_points": max_points, "cuts": cuts, "seeds": seeds,
+    }  # fmt: skip
+    refinement = {name: v for name, v in refinement.items() if v is not None}
+    if method == "adaptive":
+        from fipjax.engines.refine import refine
+
+        for name, value in (("n", n), ("part", part), ("takeover", takeover or None), ("seed", seed or None)):
+            if value is not None:
+                raise InputError(f"{name} = {value!r} with method adaptive (allowed: methods grid and sobol)")
+        return refine(
+            like, spec or {}, out, chunk=chunk, columns=columns, overwrite=overwrite, progress=progress, batch=batch,
+            _after_chunk=_after_chunk, **refinement,
+        )  # fmt: skip
+    if refinement:
+        name, value = next(iter(refinement.items()))
+        raise InputError(f"{name} = {value!r} with method {method} (allowed: method adaptive)")
     plan = _plan(like, spec, method, n)
     seed = _count("seed", seed, 0)
     n_points = math.prod(plan.shape)
@@ -659,18 +779,11 @@ def scan(
             raise InputError("several processes need a store to write to (allowed: out = a directory they all see)")
     if overwrite and count > 1:
         raise InputError("overwrite with several processes (allowed: delete the store first)")
-    if batch is None:
-        batch = getattr(like, "batch", None) or (8192 if _devices()[0].platform == "cpu" else 131072)
-    batch = _count("batch", batch, 1)
+    batch = _batch(like, batch)
 
     real = np.dtype(jnp.result_type(float)).name
-    outputs = _outputs(like, plan, columns, batch)
-    described = getattr(like, "columns", None) or {}
-    table = {name: _parameter_column(like, name, real) for name in plan.priors}
-    for name, dtype in outputs.items():
-        d = described.get(name) or {}
-        label = d.get("long_name") or _DEFAULT_LABELS.get(name, "")
-        table[name] = Column(dtype.name, d.get("units") or "", label)
+    outputs = _outputs(like, columns, batch)
+    table = {name: _parameter_column(like, name, real) for name in plan.priors} | _output_columns(like, outputs)
     coords = {name: (v, _parameter_column(like, name, "float64")) for name, v in plan.axes.items()}
     if chunk is None:
         chunk = _default_chunk(n_points, sum(c.np_dtype.itemsize for c in table.values()))
@@ -684,7 +797,7 @@ def scan(
         store = _Memory(full, layout, table, coords)
     elif ScanStore.exists(out) and not overwrite:
         full = complete_manifest(manifest, layout, table, coords)
-        store = ScanStore.resume(out, full, shared=count > 1, mine=mine)
+        store = ScanStore.resume(out, full, part=(index, count) if count > 1 else None)
         # what is on disk, should another numpy round the axis differently
         plan.axes.update({name: store.coordinates(name) for name in plan.axes})
     else:
@@ -696,16 +809,21 @@ def scan(
             coords=coords,
             title=_TITLE,
             overwrite=overwrite,
-            shared=count > 1,
+            part=(index, count) if count > 1 else None,
         )
     try:
         todo = [k for k in store.todo if mine(k)]
-        if todo:
+        others = [k for k in store.todo if not mine(k)] if takeover else []
+        # from the middle on: those who are at work on them begin at the front
+        others = others[len(others) // 2 :] + others[: len(others) // 2]
+        if todo or others:
             engine = _Chunks(like, plan, layout, outputs, seed, batch)
             left = sum(layout.valid(k) for k in todo)
             total = sum(layout.valid(k) for k in range(index, layout.n_chunks, count))
             bar = Progress("scan", total, start=total - left) if progress else None
-            _stream(engine, store, todo, bar, _after_chunk)
+            _stream(engine.dispatch, store, todo + others, bar, _after_chunk)
+        if count > 1:
+            store.refresh()
     except ScanInterrupted:
         raise
     except KeyboardInterrupt:
@@ -721,13 +839,16 @@ def scan(
 
 
 def _stream(
-    engine: _Chunks,
+    dispatch: Callable[[int], Mapping[str, Any]],
     store: ScanStore | _Memory,
-    todo: Sequence[int],
+    todo: Iterable[int],
     bar: Progress | None,
     after: Callable[[int], None] | None,
 ) -> None:
-    """Three stages at once: compute chunk j, copy chunk j - 1 to the host, write chunk j - 2."""
+    """Three stages at once: compute chunk j, copy chunk j - 1 to the host, write chunk j - 2.
+
+    A chunk that another process has written meanwhile is left out.
+    """
 
     def written(job: tuple[int, Future]) -> None:
         job[1].result()
@@ -736,12 +857,12 @@ def _stream(
         if after:
             after(job[0])
 
-    computing: tuple[int, dict[str, jax.Array]] | None = None
+    computing: tuple[int, Mapping[str, Any]] | None = None
     writing: tuple[int, Future] | None = None
     # leaving the block waits for the chunk that is being written
     with ThreadPoolExecutor(1, thread_name_prefix="fipjax-store") as pool:
-        for k in [*todo, None]:
-            ahead = None if k is None else (k, engine.dispatch(k))
+        for k in itertools.chain((k for k in todo if not store.has(k)), (None,)):
+            ahead = None if k is None else (k, dispatch(k))
             if computing:
                 arrays = {name: np.asarray(a) for name, a in computing[1].items()}
                 if writing:
@@ -754,18 +875,23 @@ def _stream(
         bar.close()
 
 
-def _manifest(like: Any, plan: _Plan, seed: int) -> dict:
-    """What decides the numbers in the store."""
+def _parameters(like: Any, described: Mapping[str, dict], fixed: Mapping[str, float]) -> dict:
     parameters = {}
-    for name in [*(n for n in plan.described if n not in plan.fixed), *plan.fixed]:
+    for name in [*(n for n in described if n not in fixed), *fixed]:
         p = getattr(like, "parameters", {}).get(name)
         prior = like.priors.get(name)
         parameters[name] = {
             "unit": str(getattr(p, "unit", "") or ""),
             "latex": str(getattr(p, "latex", "") or ""),
             "prior": prior.describe() if prior is not None else None,
-            "scan": plan.described[name],
+            "scan": described[name],
         }
+    return parameters
+
+
+def _manifest(like: Any, plan: _Plan, seed: int) -> dict:
+    """What decides the numbers in the store."""
+    parameters = _parameters(like, plan.described, plan.fixed)
     out = {
         "kind": "scan",
         "likelihood": to_jsonable(like.fingerprint()),
@@ -773,6 +899,7 @@ def _manifest(like: Any, plan: _Plan, seed: int) -> dict:
         "names": list(like.names),
         "parameters": parameters,
         "code": f"fipjax {__version__}",
+        **provenance(like),
     }
     if plan.method == "sobol":
         out["seed"] = seed

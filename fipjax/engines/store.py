@@ -9,13 +9,15 @@ Layout of ``NAME.zarr``::
     .fipjax/manifest.json         what was run, in full
     .fipjax/chunks/3.json         completion record of chunk 3: checksum of each column
     .fipjax/lock                  empty; locked while a process writes
+    .fipjax/parts                 empty; one byte of it is locked by each process that writes a part
 
 ``zarr.open_group`` and ``xarray.open_zarr`` open it as it is.
 
 Chunks are blocks ``(1, ..., 1, b, n, ..., n)`` of the grid, so that each is one contiguous range of point numbers
 (C order) and can be computed and written on its own.  Files appear by atomic rename, the completion record
 last: a chunk without a valid record has not been computed.  Nothing in the store depends on when, where or in how
-many attempts it was written.
+many attempts it was written.  So where a file system knows no locks, two processes that write the same chunk by mistake
+waste time and nothing else: each writes under a name of its own and renames, and both write the same bytes.
 
 Values are not compressed: the mantissa of a computed double is noise to a codec, and an uncompressed chunk does not
 depend on the version of a codec library and can be memory-mapped.
@@ -24,25 +26,31 @@ depend on the version of a codec library and can be memory-mapped.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
 import shutil
 import socket
+import struct
 import sys
+import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fipjax.errors import InputError, MissingDependency, unknown
+from fipjax.progress import Progress
 
 FORMAT = 1
+MAX_FILES = 2_000_000
+"""Files of a store."""
 _PRIVATE = ".fipjax"
 
 
@@ -238,6 +246,9 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, json.dumps(value)
 
 
+_SOURCES = {"physics": "the source code of fipjax's physics", "model": "the source code of the model"}
+
+
 def _short(text: str | None, width: int = 80) -> str:
     if text is None:
         return "absent"
@@ -252,9 +263,11 @@ def first_difference(there: Mapping, here: Mapping) -> str | None:
     b = {p: t for p, t in _leaves(dict(here)) if p != "hash"}
     paths = [*b, *(p for p in a if p not in b)]
     # a hash says least about what is different
-    for path in sorted(paths, key=lambda p: p.rpartition(".")[2] in ("hash", "fingerprint", "digest")):
+    for path in sorted(paths, key=lambda p: p.startswith("source.") or p.rpartition(".")[2] in ("hash", "fingerprint", "digest")):
         if a.get(path) != b.get(path):
             name = path.removeprefix("likelihood.")
+            if path.startswith("source."):
+                name = _SOURCES.get(path.split(".")[1], path)
             return f"{name} = {_short(a.get(path))} there, {_short(b.get(path))} here"
     return None
 
@@ -279,8 +292,8 @@ def _fsync_dir(path: Path) -> None:
 
 def _write_atomic(path: Path, data: Any) -> None:
     """Write bytes so that ``path`` either does not change or holds all of them, on disk."""
-    # the name does not vary, so that what a killed process left behind is overwritten by the next one
-    tmp = path.with_name(path.name + ".tmp")
+    # the name tells who writes: two processes on one chunk do not meet, and a later one can clear up after a killed one
+    tmp = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
     try:
         with open(tmp, "wb") as f:
             f.write(data)
@@ -310,6 +323,8 @@ class Verification:
     """Chunk number -> what is wrong with it."""
     files: dict[str, str] = field(default_factory=dict)
     """Metadata or coordinate file -> what is wrong with it."""
+    mended: dict[str, str] = field(default_factory=dict)
+    """Metadata or coordinate file -> what was wrong with it before a repair."""
 
     @property
     def ok(self) -> bool:
@@ -318,6 +333,7 @@ class Verification:
     def __str__(self) -> str:
         out = f"{self.checked} chunks checked, {len(self.damaged)} damaged, {self.missing} not computed"
         bad = [f"chunk {k}: {why}" for k, why in self.damaged.items()] + [f"{p}: {w}" for p, w in self.files.items()]
+        bad += [f"{p}: {w}, mended" for p, w in self.mended.items()]
         return out + "".join("\n" + b for b in bad)
 
 
@@ -343,6 +359,13 @@ class ChunkedColumns:
     def todo(self) -> list[int]:
         """Numbers of the chunks that are not done, in order."""
         return [k for k in range(self.layout.n_chunks) if k not in self.done]
+
+    def has(self, k: int) -> bool:
+        """Whether chunk ``k`` is done; on disk, by this process or another."""
+        return k in self.done
+
+    def refresh(self) -> None:
+        """Look again which chunks are done."""
 
     def column(self, name: str) -> Column:
         """Description of a column; InputError when there is none of that name."""
@@ -376,6 +399,7 @@ class ScanStore(ChunkedColumns):
         self.columns = {name: Column(**c) for name, c in manifest["columns"].items()}
         self.done: set[int] = set()
         self._lock: int | None = None
+        self._part: int | None = None
 
     # ---- create, open, resume ------------------------------------------------------------------------------------
 
@@ -390,13 +414,13 @@ class ScanStore(ChunkedColumns):
         coords: Mapping[str, tuple[np.ndarray, Column]] | None = None,
         title: str = "",
         overwrite: bool = False,
-        shared: bool = False,
+        part: tuple[int, int] | None = None,
     ) -> ScanStore:
         """Make an empty store at ``path`` and lock it for writing.
 
         ``manifest`` describes the run (JSON-able; layout, columns and a hash are added).  ``coords`` maps the name
-        of a dimension to its 1-D values.  ``overwrite`` replaces a scan store, never anything else.  With ``shared``
-        other processes may write other chunks of the same store.
+        of a dimension to its 1-D values.  ``overwrite`` replaces a scan store, never anything else.  With ``part`` =
+        (i, n) this is one of n processes that write it together.
 
         Raises InputError when ``path`` cannot be created, exists, or has too little room.
         """
@@ -404,6 +428,8 @@ class ScanStore(ChunkedColumns):
         zarr = _zarr()
         full = complete_manifest(manifest, layout, columns, coords)
         if cls.exists(path):
+            if part is not None:
+                return cls.resume(path, full, part=part)  # another of the processes was first
             if not overwrite:
                 raise InputError(f"{path} exists (allowed: a new path, or overwrite)")
             cls._remove(path)
@@ -415,10 +441,12 @@ class ScanStore(ChunkedColumns):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _check_room(path, path.parent, need)
+            _check_files_number(layout, len(columns))
             # the finished skeleton appears in one rename: no half-made store, and the first of several processes wins
             (build / _PRIVATE / "chunks").mkdir(parents=True)
             _write_skeleton(zarr, build, full, layout, columns, coords or {}, title)
             (build / _PRIVATE / "lock").touch()
+            (build / _PRIVATE / "parts").touch()
             files = {p: checksum((build / p).read_bytes()) for p in _metadata_files(full)}
             _write_atomic(build / _PRIVATE / "files.json", _dump(files))
             _write_atomic(build / _PRIVATE / "manifest.json", _dump(full))
@@ -432,7 +460,7 @@ class ScanStore(ChunkedColumns):
             raise InputError(f"cannot create {path}: {_reason(err)} (allowed: a path that can be written)") from None
         finally:
             shutil.rmtree(build, ignore_errors=True)
-        return cls.resume(path, full, shared=shared)
+        return cls.resume(path, full, part=part)
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> ScanStore:
@@ -448,16 +476,16 @@ class ScanStore(ChunkedColumns):
         path: str | os.PathLike,
         manifest: Mapping,
         *,
-        shared: bool = False,
-        mine: Callable[[int], bool] | None = None,
+        part: tuple[int, int] | None = None,
     ) -> ScanStore:
         """Open for writing, continuing the run that ``manifest`` (from :func:`complete_manifest`) describes.
 
-        Every completed chunk (with ``mine``: those for which ``mine(k)`` holds) is checked; a damaged one counts as
-        not done.
+        Every completed chunk (with ``part`` = (i, n): every n-th, from the i-th on) is checked; a damaged one counts
+        as not done.
 
         Raises InputError when the store belongs to another run (naming the first field that differs), is being
-        written by another process, or cannot be written.
+        written by another process (with ``part``: one that works on the whole, or on the same part), or cannot be
+        written.
         """
         _zarr()
         store = cls.open(path)
@@ -467,17 +495,24 @@ class ScanStore(ChunkedColumns):
                 f"store {store.path} was written by another run: {difference} "
                 "(allowed: the same run; choose another --output or --overwrite)"
             )
-        store._lock = _take_lock(store.path, shared)
+        store._lock = _take_lock(store.path, shared=part is not None)
+        index, count = part or (0, 1)
         try:
+            if part is not None:
+                store._part = _take_part(store.path, index, count)
             store.refresh()
             bad = store._check_files()
             if bad:
                 name, why = next(iter(bad.items()))
-                raise InputError(f"store {store.path}: {name}: {why} (allowed: an intact store, or overwrite)")
-            for k in store._damaged(k for k in sorted(store.done) if mine is None or mine(k)):
+                raise InputError(
+                    f"store {store.path}: {name}: {why} (allowed: an intact store, which 'fipjax verify --repair' may make of it, "
+                    "or overwrite)"
+                )
+            mine = sorted(k for k in store.done if k % count == index)
+            for k in store._damaged(mine):
                 # the record goes first: a chunk being repaired is not done
-                (store.path / _PRIVATE / "chunks" / f"{k}.json").unlink()
-                store.done.discard(k)
+                store.forget(k)
+            store._clear_up()
             left = (store.layout.n_chunks - len(store.done)) * store.chunk_bytes
             _check_room(store.path, store.path, left)
         except OSError as err:
@@ -487,6 +522,14 @@ class ScanStore(ChunkedColumns):
             store.close()
             raise
         return store
+
+    def _clear_up(self) -> None:
+        """Remove what killed processes left half written."""
+        for place in [_PRIVATE + "/chunks", *map(encode_name, self.columns)]:
+            for entry in os.scandir(self.path / place):
+                if entry.name.endswith(".tmp") and (self._part is None or _abandoned(entry)):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(entry.path)
 
     @staticmethod
     def exists(path: str | os.PathLike) -> bool:
@@ -540,10 +583,11 @@ class ScanStore(ChunkedColumns):
     # ---- writing --------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Stop writing (releases the lock)."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        """Stop writing (releases the locks)."""
+        for fd in (self._lock, self._part):
+            if fd is not None:
+                os.close(fd)
+        self._lock = self._part = None
 
     def __enter__(self) -> ScanStore:
         return self
@@ -579,7 +623,7 @@ class ScanStore(ChunkedColumns):
                 _write_atomic(self.path / encode_name(name) / key, data)
                 sums[name] = checksum(data)
             record = {"chunk": k, "start": self.layout.start(k), "points": valid, "crc32": sums}
-            _write_atomic(self.path / _PRIVATE / "chunks" / f"{k}.json", _dump(record))
+            _write_atomic(self._record(k), _dump(record))
         except OSError as err:
             raise InputError(
                 f"cannot write {self.path}: {_reason(err)} ({self.done_points:,} of {self.layout.n_points:,} points "
@@ -587,10 +631,23 @@ class ScanStore(ChunkedColumns):
             ) from None
         self.done.add(k)
 
+    def forget(self, k: int) -> None:
+        """Count chunk ``k`` as not computed."""
+        with contextlib.suppress(FileNotFoundError):
+            self._record(k).unlink()
+        self.done.discard(k)
+
+    def _record(self, k: int) -> Path:
+        return self.path / _PRIVATE / "chunks" / f"{k}.json"
+
     # ---- reading --------------------------------------------------------------------------------------------------
 
+    def has(self, k: int) -> bool:
+        if k not in self.done and self._record(k).exists():
+            self.done.add(k)
+        return k in self.done
+
     def refresh(self) -> None:
-        """Look again which chunks are done."""
         done = set()
         try:
             for entry in os.scandir(self.path / _PRIVATE / "chunks"):
@@ -654,7 +711,7 @@ class ScanStore(ChunkedColumns):
     def _chunk_fault(self, k: int) -> str | None:
         """What is wrong with the completed chunk ``k``, or None."""
         try:
-            record = json.loads((self.path / _PRIVATE / "chunks" / f"{k}.json").read_bytes())
+            record = json.loads(self._record(k).read_bytes())
             sums = dict(record["crc32"])
         except (OSError, ValueError, KeyError, TypeError) as err:
             return f"unreadable record: {err}"
@@ -673,8 +730,15 @@ class ScanStore(ChunkedColumns):
                 return f"column {name}: wrong checksum"
         return None
 
-    def _damaged(self, chunks: Iterable[int]) -> dict[int, str]:
-        return {k: fault for k in chunks if (fault := self._chunk_fault(k))}
+    def _damaged(self, chunks: Sequence[int]) -> dict[int, str]:
+        out = {}
+        with Progress("checking what is stored", len(chunks), "chunks") as bar:
+            for k in chunks:
+                fault = self._chunk_fault(k)
+                if fault:
+                    out[k] = fault
+                bar.update()
+        return out
 
     def _check_files(self) -> dict[str, str]:
         """Coordinates and array metadata that are missing or damaged."""
@@ -699,6 +763,77 @@ class ScanStore(ChunkedColumns):
         self.refresh()
         damaged = self._damaged(sorted(self.done))
         return Verification(len(self.done), self.layout.n_chunks - len(self.done), damaged, self._check_files())
+
+    def repair(self, coords: Mapping[str, np.ndarray] | None = None) -> Verification:
+        """Verify; damaged chunks then count as not computed, and damaged metadata is written again.
+
+        ``coords``: values of the grid axes, should their files be damaged.  What is returned says what was found;
+        ``files`` holds only what could not be mended.  Raises InputError while another process writes the store.
+        """
+        self._lock = _take_lock(self.path, shared=False)
+        try:
+            report = self.verify()
+            for k in report.damaged:
+                self.forget(k)
+            self._clear_up()
+            left = self._mend(coords or {}) if report.files else {}
+            return replace(report, files=left, mended={p: w for p, w in report.files.items() if p not in left})
+        except OSError as err:
+            raise InputError(f"cannot write {self.path}: {_reason(err)}") from None
+        finally:
+            self.close()
+
+    def _mend(self, coords: Mapping[str, np.ndarray]) -> dict[str, str]:
+        """Write metadata again, from the manifest; what cannot be mended."""
+        about = self.manifest["coords"]
+        table = {
+            name: (np.asarray(coords.get(name, np.zeros(c["n"]))), Column(c["dtype"], c["units"], c["long_name"]))
+            for name, c in about.items()
+        }
+        bad = self._check_files()
+        every = list(bad) == [f"{_PRIVATE}/files.json"]
+        build = self.path.with_name(f"{self.path.name}.new-{socket.gethostname()}-{os.getpid()}")
+        try:
+            build.mkdir()
+            title = "fipjax scan"
+            _write_skeleton(_zarr(), build, self.manifest, self.layout, self.columns, table, title)
+            sums = {} if every else json.loads((self.path / _PRIVATE / "files.json").read_bytes())
+            left = {}
+            for p in _metadata_files(self.manifest) if every else bad:
+                values = p.endswith("/c.0")
+                if values and not any(p == f"{encode_name(n)}/c.0" for n in coords):
+                    left[p] = "values that the manifest does not hold"
+                    continue
+                data = (build / p).read_bytes()
+                if values and not every and checksum(data) != sums[p]:
+                    left[p] = "values that cannot be made again bit for bit"
+                    continue
+                _write_atomic(self.path / p, data)
+                sums[p] = checksum(data)
+            if not (every and left):
+                _write_atomic(self.path / _PRIVATE / "files.json", _dump(sums))
+            return left
+        finally:
+            shutil.rmtree(build, ignore_errors=True)
+
+    @classmethod
+    def mend_manifest(cls, path: str | os.PathLike) -> bool:
+        """Restore a broken manifest from its copy in zarr.json; True if that was needed and done."""
+        path = Path(path).expanduser()
+        try:
+            cls._read_manifest(path)
+            return False
+        except InputError:
+            try:
+                manifest = json.loads(json.loads((path / "zarr.json").read_bytes())["attributes"]["manifest"])
+                if manifest["hash"] != _manifest_hash(manifest):
+                    raise ValueError
+                _write_atomic(path / _PRIVATE / "manifest.json", _dump(manifest))
+            except (OSError, ValueError, KeyError, TypeError):
+                pass  # the copy is broken too: the first error says more
+            else:
+                return True
+            raise
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -725,6 +860,16 @@ def complete_manifest(
 
 def _dump(value: Any) -> bytes:
     return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def _check_files_number(layout: Layout, columns: int) -> None:
+    files = layout.n_chunks * (columns + 1)
+    if files > MAX_FILES:
+        least = math.ceil(layout.n_points * (columns + 1) / MAX_FILES)
+        raise InputError(
+            f"chunks of {layout.chunk_points:,} points make {files:,} files (allowed: {MAX_FILES:,}; "
+            f"chunk = {least:,} or more, or leave it out)"
+        )
 
 
 def _check_room(path: Path, place: Path, need: int) -> None:
@@ -754,6 +899,54 @@ def _take_lock(path: Path, shared: bool) -> int | None:
     except OSError:
         pass  # a file system without locks
     return fd
+
+
+def _take_part(path: Path, index: int, count: int) -> int | None:
+    """File descriptor that holds the lock of part ``index`` of ``count``.
+
+    One byte per part, of a file of its own: where locks travel over the network they are byte ranges, and the shared
+    lock on the whole store covers all bytes of its file.
+    """
+    try:
+        fd = os.open(path / _PRIVATE / "parts", os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as err:
+        raise InputError(f"cannot write {path}: {_reason(err)}") from None
+    if sys.platform == "win32":
+        return fd
+    import fcntl
+
+    offset = count * (count - 1) // 2 + index
+    try:
+        if hasattr(fcntl, "F_OFD_SETLK"):
+            # owned by the open file: closing another descriptor of this process does not release it
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
+        else:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
+    except OSError as err:
+        if err.errno in (errno.EAGAIN, errno.EACCES):
+            os.close(fd)
+            raise InputError(
+                f"part {index} of {count} of store {path} is being written by another process (allowed: one process for each part)"
+            ) from None
+        # a file system without locks
+    return fd
+
+
+def _abandoned(entry: os.DirEntry) -> bool:
+    """Whether the temporary file of a process is nobody's any more."""
+    host, _, pid = entry.name.removesuffix(".tmp").rpartition("-")
+    try:
+        if host.endswith("." + socket.gethostname()) and pid.isdecimal():
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                return True
+            except OSError:
+                return False
+            return False
+        return time.time() - entry.stat().st_mtime > 86400.0
+    except FileNotFoundError:
+        return False
 
 
 def _metadata_files(manifest: Mapping) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from fipjax.errors import InputError, unknown
 from fipjax.priors import Prior
@@ -77,6 +79,7 @@ class Model:
     regions: named sets of priors that replace some of the defaults (for instance a mass range).
     printed: the same as ``build`` with the formulas of the paper as printed, errors included.
     products: couplings that matter as products, for the sampler.
+    source, source_hash: file of the user that the model comes from, and a hash of its content ("" for shipped models).
     """
 
     name: str
@@ -88,6 +91,8 @@ class Model:
     regions: Mapping[str, Mapping[str, Prior]] = field(default_factory=dict)
     printed: Callable[[Mapping], Theory] | None = None
     products: Products | None = None
+    source: str = field(default="", compare=False)
+    source_hash: str = ""
 
     def parameter(self, name: str) -> Parameter:
         for p in self.parameters:
@@ -103,21 +108,49 @@ class Model:
 MODELS: dict[str, Model] = {}
 
 
-def register_model(model: Model) -> Model:
-    """Add a model to the list; a name that is taken is an InputError."""
+def register_model(model: Any) -> Model:
+    """Add a model to the list and return it.
+
+    model: a Model, or a class or function that describes one (docs/own_model.md), so that it can be used as a class decorator.
+    Raises InputError if the name is taken or the model fails its checks (:func:`fipjax.models.own.check_model`).
+    """
+    if not (type(model) is Model and shipped(model.build)):
+        from fipjax.models.own import own_model
+
+        model = own_model(model)
     if model.name in MODELS:
         raise InputError(f"model {model.name!r} is already registered")
     MODELS[model.name] = model
     return model
 
 
-def get_model(name: str | Model) -> Model:
-    """The model of that name, or the model itself."""
-    if isinstance(name, Model):
+def shipped(function: Any) -> bool:
+    """Whether a function (or a partial of one) is part of fipjax."""
+    while isinstance(function, functools.partial) or hasattr(function, "function"):
+        # partials, and the guards around functions of the user
+        function = function.func if isinstance(function, functools.partial) else function.function
+    return str(getattr(function, "__module__", "")).split(".")[0] in ("fipjax", "fipkernels")
+
+
+def get_model(name: Any) -> Model:
+    """The model of a name, of a reference "FILE.py:NAME" to an object in a file of the user, or of an object: a Model, or a class
+    or function that describes one (docs/own_model.md).
+
+    Raises InputError for an unknown name, a file or object that cannot be used, a model that fails its checks.
+    """
+    if isinstance(name, str):
+        if name in MODELS:
+            return MODELS[name]
+        from fipjax import plugins
+
+        if plugins.is_reference(name):
+            return plugins.load_model(name)
+        raise unknown("model", name, MODELS, "see 'fipjax models'; a model of your own: FILE.py:NAME")
+    if type(name) is Model and MODELS.get(name.name) is name:
         return name
-    if name not in MODELS:
-        raise unknown("model", name, MODELS, "see 'fipjax models'")
-    return MODELS[name]
+    from fipjax.models.own import own_model
+
+    return own_model(name)
 
 
 def list_models() -> list[Model]:

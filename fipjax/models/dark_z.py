@@ -28,10 +28,10 @@ violation in atoms still applies, unless tuned_axial_e = 1 cancels it too.
 
 ``printed``: conventions of the paper.  C9 and C10 as eqs. (2.10), (2.11): lepton couplings by mixing twice as large, axial ones
 with the other sign, +epsilon e, loops as in appendix B without the minus sign of H = -L (with it the fits would prefer g_mu < 0),
-u and c logarithms included, eq. (B.6) with +i; one flavour of neutrinos in the width (2.16); hadrons times Gamma(mumu) phase
-space (2.17); a_mu without interference (6.2), by g_mu alone if there is a g_mu (6.3); electrons without any coupling in case C;
-scheme "narrow".  Leptons couple in one way only, so searches other than C9, C10 see the doubled mixing too in case A; widths have
-the right ones as in (2.15).
+u and c logarithms included, eq. (B.6) with +i; one flavour of neutrinos in the width, eq. (2.16); hadrons times Gamma(mumu)
+phase space, eq. (2.17); a_mu without interference, eq. (6.2), by g_mu alone if there is a g_mu, eq. (6.3); electrons without any
+coupling in case C; scheme "narrow".  Leptons couple in one way only, so searches other than C9, C10 see the doubled mixing too in
+case A; widths have the right ones as in eq. (2.15).
 """
 
 from __future__ import annotations

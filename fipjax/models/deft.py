@@ -109,7 +109,7 @@ def build(params) -> Theory:
     )
 
 
-# The paper's estimate (4.15) is delta a_mu = c6^2 m_mu^2/(12 pi^2 Lambda^2) with c6 dimensionless; in terms of
+# The estimate of 2106.12582 eq. (4.15) is delta a_mu = c6^2 m_mu^2/(12 pi^2 Lambda^2) with c6 dimensionless; in terms of
 # v6 = c6/Lambda^2 it needs the cut-off Lambda itself, 1 TeV in the paper's figure 4.
 LAMBDA = 1000.0
 

@@ -210,10 +210,10 @@ class _Nodes:
     def _light(self, rows: quadratic.Rows, tables) -> dict[str, Any]:
         """decay -> (O, S, B), the terms with propagators; empty without mediators."""
         out: dict[str, Any] = {}
-        if rows.light is None:
+        if not rows.light:
             return out
         if self.shared:
-            common = jnp.einsum("pok,pkb->pob", tables["shared"], rows.light[: self.shared], precision="highest")
+            common = quadratic.per_panel(tables["shared"], rows.light, slice(0, self.shared))
         start = 0
         for k, part in self.parts.items():
             t = tables["decays"][k]
@@ -225,7 +225,7 @@ class _Nodes:
                 start += count
             if part.shared < len(part.panels):
                 own = part.panels[part.shared :]
-                terms.append(quadratic.light_part(t.light, rows.light[own[0] : own[-1] + 1], sums[:, part.shared :]))
+                terms.append(quadratic.light_part(t.light, rows.light, sums[:, part.shared :], slice(own[0], own[-1] + 1)))
             if terms:
                 out[k] = sum(terms[1:], terms[0])
         return out

@@ -37,6 +37,11 @@ class Predictor:
         order = [i for idx, _ in self._groups for i in idx]
         self._position = np.argsort(order) if order else np.zeros(0, int)
 
+    @property
+    def builtin(self) -> bool:
+        """Whether all of it is code of fipjax (tables that a user's code makes are not kept: that code may change)."""
+        return all(type(group).__module__.startswith("fipjax.observables.") for _, group in self._groups)
+
     def tables(self, par: Mapping[str, Any]) -> list[Any]:
         """Tables of all groups from the inputs (scalars by name, 'a_mu SM' included)."""
         sm = derive(par)

@@ -13,12 +13,14 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MatplotlibFigure
+from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import (
     FixedFormatter,
     FixedLocator,
@@ -168,6 +170,8 @@ def save(figure: MatplotlibFigure, stem: str | os.PathLike, formats: Sequence[st
 # --------------------------------------------------------------------------------------------------------------------
 # labels
 
+UPRIGHT = {"_": r"\_", "%": r"\%", "#": r"\#", "&": r"\&", " ": r"\ ", "'": "'", "~": r"\ "}
+
 
 def unit_text(unit: str) -> str:
     """Unit with exponents: ``"GeV^-2"`` -> ``"GeV$^{-2}$"``, ``"1e-8 GeV^-2"`` -> ``"$10^{-8}$ GeV$^{-2}$"``."""
@@ -190,10 +194,25 @@ def tight(latex: str) -> str:
     return re.sub(r"\^([+-])", r"^{\1}", latex)
 
 
+@lru_cache(maxsize=1024)
+def drawable(latex: str) -> bool:
+    """Whether mathtext can draw a formula (without dollar signs)."""
+    if "$" in latex or "\n" in latex:
+        return False
+    try:
+        MathTextParser("path").parse(f"${latex}$")
+    except (ValueError, RuntimeError):
+        return False
+    return True
+
+
 def formula(name: str, about: Mapping[str, Any] | None) -> str:
-    """LaTeX of a parameter, without dollar signs; its name in upright letters if there is none."""
-    latex = str((about or {}).get("latex") or "").strip().strip("$")
-    return tight(latex) or rf"\mathrm{{{name}}}".replace("_", r"\_")
+    """LaTeX of a parameter, without dollar signs; its name in upright letters if there is none that can be drawn."""
+    latex = tight(str((about or {}).get("latex") or "").strip().strip("$"))
+    if latex and drawable(latex):
+        return latex
+    # what has a meaning in a formula; the rest of a name is text
+    return rf"\mathrm{{{re.sub(r'[^A-Za-z0-9().,+*/=:;<>|!?~-]', lambda m: UPRIGHT.get(m[0], '.'), name)}}}"
 
 
 def parameter_label(name: str, about: Mapping[str, Any] | None = None) -> str:

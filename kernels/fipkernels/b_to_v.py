@@ -69,7 +69,7 @@ def width_kstar(s, g_l, g_r, m_b, m_v, v, a1, a12, d_l=0.0, d_r=0.0, t1=0.0, t2=
     s: GeV^2; g_l, g_r: couplings at s (real or complex); m_b, m_v: masses of B and K* in GeV; v, a1, a12: form factors V, A1,
     A12 of 1503.05534 at s, finite also where the channel is closed.  d_l, d_r: dipole couplings in GeV^-1 as in :func:`width_k`,
     with t1, t2, t23.  Elementwise.  Exactly 0 with zero derivatives for s <= 0 and s >= (m_b - m_v)^2; next to that end the
-    derivative grows as 1/p.
+    derivative grows as 1/p.  arXiv:2210.15662 eq. (4.13) without the +- that H_+ and H_- need there.
     """
     is_open, m_x, p = _open(s, m_b, m_v)
     axial, dipole = g_l - g_r, 1j * (d_r - d_l)

@@ -5,11 +5,11 @@ A light mediator enters every amplitude through 1/D with
 * ``"sqrt_q2"``  D(q) = q^2 - m^2 + i Gamma q   (q = sqrt(q^2); arXiv:2106.12582 eq. 3.4), or
 * ``"constant"`` D(q) = q^2 - m^2 + i m Gamma   (arXiv:2002.11150 eq. 7).
 
-D = (q - q1)(q - q2) with Re q1 >= 0 >= Re q2.  For a smooth f, the integral of f/D over a panel follows from
-the moments of the Legendre polynomials, mu_n(z) = int_{-1}^{1} P_n(x)/(x - z) dx = -2 Q_n(z), because
-f/(q - q2) is smooth for q > 0.  Evaluated on the panel's own Gauss-Legendre nodes this is a product
-quadrature: int f/D dq = sum_j W_j f(q_j), with weights W_j that depend on (m, Gamma) and nothing else.  For real
-f, |1/D|^2 = -Im(1/D)/(Gamma q) (or -Im(1/D)/(m Gamma)), so the same weights integrate the squared propagator.
+D = (q - q1)(q - q2) with Re q1 >= 0 >= Re q2.  For a smooth f, f/(q - q2) is smooth for q > 0: interpolated on the panel's own
+Gauss-Legendre nodes, it can be integrated with 1/(q - q1) exactly.  This is a product quadrature, int f/D dq = sum_j W_j f(q_j),
+with weights W_j that depend on (m, Gamma) and nothing else; they follow from the moments of two Legendre polynomials,
+mu_n(z) = int_{-1}^{1} P_n(x)/(x - z) dx = -2 Q_n(z), n = 0 and the number of nodes.  For real f, |1/D|^2 = -Im(1/D)/(Gamma q) (or
+-Im(1/D)/(m Gamma)), so the same weights integrate the squared propagator.
 
 A panel next to a square-root threshold q_t uses the variable t = sqrt(+-(q - q_t)), in which phase-space
 factors are analytic; there dq/(q - q1) = dt [1/(t - tau) + 1/(t + tau)], tau^2 = +-(q1 - q_t).
@@ -22,7 +22,8 @@ Layout: panels first, nodes second, points last.
 
 from __future__ import annotations
 
-from functools import partial
+import math
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -30,16 +31,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
+from fipkernels.indexing import once
 from fipkernels.indexing import take as take_runs
 
 # Widths below this fraction of the mass are integrated as if they were this wide: 1/D is not defined on the real
 # axis at Gamma = 0.  Off the pole the difference is of relative size Gamma/m.
 GAMMA_FLOOR = 1e-18
 
-# Bernstein radius where the forward recurrence hands over to the backward one. Forward loses rho^(2n) of
-# precision in Q_n (1.6^(2*11) = 3e4 for 12 moments), backward started EXTRA terms higher is exact to rho^(-2 EXTRA).
-_RHO_SWITCH = 1.6
-_EXTRA = 36  # 1.6^(-72) = 2e-15
+# Bernstein radius from which mu_n is summed as a series instead of by the forward recurrence, and terms of the series: the
+# recurrence loses rho^n (1.8^12 = 1e3) of precision in mu_n, the series is cut at rho^(-2 terms - n - 1).
+_FAR = {"float64": (1.8, 21), "float32": (1.4, 18)}
+# Closer than this to a node, its weight follows from the sum of all
+_CLOSE = 0.03
 
 
 def _mu0(x, y):
@@ -59,84 +62,148 @@ def _mu0(x, y):
     return re, im
 
 
-def _forward(x, y, n):
-    """mu_0..mu_{n-1} by the upward recurrence (stable close to the panel)."""
-    r0, i0 = _mu0(x, y)
-    out = [(r0, i0)]
-    if n == 1:
-        return out
-    out.append((2.0 + x * r0 - y * i0, x * i0 + y * r0))
-    for k in range(1, n - 1):
-        a, b = (2 * k + 1) / (k + 1), k / (k + 1)
-        (r1, i1), (r2, i2) = out[k], out[k - 1]
-        out.append((a * (x * r1 - y * i1) - b * r2, a * (x * i1 + y * r1) - b * i2))
+@lru_cache(maxsize=8)
+def _rule(n: int):
+    """Nodes and weights of Gauss-Legendre quadrature, and P_n' at the nodes."""
+    x, w = np.polynomial.legendre.leggauss(n)
+    return x, w, np.polynomial.legendre.legval(x, np.polynomial.legendre.legder([0] * n + [1]))
+
+
+@lru_cache(maxsize=8)
+def _series(n: int, terms: int) -> list[float]:
+    """Coefficients of mu_n = v^(n+1) sum_k c_k v^(2k), v = z - sqrt(z^2 - 1) (DLMF 14.3.7 with 15.8.1), |v| < 1."""
+    c = [-2.0 * math.sqrt(math.pi) * math.exp(math.lgamma(n + 1) - math.lgamma(n + 1.5))]
+    for k in range(terms - 1):
+        c.append(c[-1] * (0.5 + k) * (n + 1 + k) / ((n + 1.5 + k) * (k + 1)))
+    return c
+
+
+def _product(a, b):
+    return a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]
+
+
+def _power(v, e: int):
+    """v^e for e >= 1 by squaring."""
+    out = None
+    while e:
+        if e & 1:
+            out = v if out is None else _product(out, v)
+        e >>= 1
+        if e:
+            v = _product(v, v)
     return out
 
 
-def _backward(x, y, n):
-    """mu_0..mu_{n-1} by Miller's downward recurrence, normalised with mu_0 (stable away from the panel).
-
-    With p_k z^k as unknowns the recurrence needs only w = 1/z^2, stays in range for any |z|, and has no division.
-    """
-    norm = 1.0 / (x * x + y * y)
-    ir, ii = x * norm, -y * norm  # 1/z
-    wr, wi = (ir - ii) * (ir + ii), 2.0 * ir * ii
-    ar, ai = jnp.ones_like(x), jnp.zeros_like(x)  # p_k
-    br, bi = jnp.zeros_like(x), jnp.zeros_like(x)  # p_{k+1}
-    kept = []
-    for k in range(n - 1 + _EXTRA, 0, -1):
-        c, d = (2 * k + 1) / k, (k + 1) / k
-        cr = c * ar - d * (wr * br - wi * bi)
-        ci = c * ai - d * (wr * bi + wi * br)
-        ar, ai, br, bi = cr, ci, ar, ai
-        if k <= n:
-            kept.append((ar, ai))
-    # kept: p_{n-1}, ..., p_0
-    r, i = _mu0(x, y)
-    norm = 1.0 / (ar * ar + ai * ai)
-    sr, si = (r * ar + i * ai) * norm, (i * ar - r * ai) * norm  # mu_0/p_0
-    out = [(r, i)]
-    for pr, pi in reversed(kept[:-1]):
-        sr, si = sr * ir - si * ii, sr * ii + si * ir
-        out.append((sr * pr - si * pi, sr * pi + si * pr))
+def _far_moments(x, y, orders, terms: int):
+    """mu_n for n in orders, away from the panel."""
+    ar, ai = (x - 1.0) * (x + 1.0) - y * y, 2.0 * x * y
+    mod = jnp.sqrt(ar * ar + ai * ai)
+    big = jnp.sqrt(0.5 * (mod + jnp.abs(ar)))
+    # the root of z^2 - 1 in the quadrant of z (y < 0): no cancellation in w = z + root, whose inverse is v
+    side = jnp.where(x >= 0, 1.0, -1.0)
+    small = 0.5 * ai / big
+    wr = x + jnp.where(ar >= 0, side * big, -small)
+    wi = y + jnp.where(ar >= 0, side * small, -big)
+    norm = 1.0 / (wr * wr + wi * wi)
+    v = wr * norm, -wi * norm
+    v2 = _product(v, v)
+    out = []
+    for n in orders:
+        c = _series(n, terms)
+        h = jnp.full_like(x, c[-1]), jnp.zeros_like(x)
+        for a in reversed(c[:-1]):
+            re, im = _product(h, v2)
+            h = re + a, im
+        out.append(_product(h, _power(v, n + 1)))
     return out
+
+
+def _near_moments(x, y, mu0, n: int):
+    """mu_n and mu_{n-1} by the upward recurrence, close to the panel."""
+    a = mu0
+    b = 2.0 + x * a[0] - y * a[1], x * a[1] + y * a[0]
+    for k in range(1, n):
+        p, q = (2 * k + 1) / (k + 1), k / (k + 1)
+        zr, zi = x * b[0] - y * b[1], x * b[1] + y * b[0]
+        a, b = b, (p * zr - q * a[0], p * zi - q * a[1])
+    return b, a
+
+
+def _moments(x, y, n: int, both: bool = False):
+    """mu_0 and mu_n (and mu_{n-1}) at z = x + i y, each as (real, imaginary)."""
+    switch, terms = _FAR["float32" if x.dtype == jnp.float32 else "float64"]
+    # |z + sqrt(z^2 - 1)| = rho; rho + 1/rho = |z - 1| + |z + 1| is monotonic in rho
+    s = jnp.sqrt((x - 1.0) ** 2 + y * y) + jnp.sqrt((x + 1.0) ** 2 + y * y)
+    far = s > switch + 1.0 / switch
+    mu0 = _mu0(x, y)
+    there = _far_moments(jnp.where(far, x, 3.0), jnp.where(far, y, -1.0), (n, n - 1)[: 1 + both], terms)
+    keep = lambda v, other: jnp.where(far, other, v)  # noqa: E731
+    here = _near_moments(keep(x, 1.2), keep(y, -0.3), (keep(mu0[0], 0.0), keep(mu0[1], 0.0)), n)
+    chosen = [tuple(jnp.where(far, f, g) for f, g in zip(*pair, strict=True)) for pair in zip(there, here, strict=False)]
+    return tuple((once(re), once(im)) for re, im in (mu0, *chosen))
+
+
+def _nodes_first(n: int, dtype):
+    """Nodes, weights and slopes (n, 1) of :func:`_rule`."""
+    return (jnp.asarray(a, dtype)[:, None] for a in _rule(n))
+
+
+def _divide(ar, ai, x, y, total, n: int):
+    """(ar + i ai)/(x_j - z) for every node, (..., n, B); at a node that is close to z, total minus the others."""
+    nodes, _, _ = _nodes_first(n, x.dtype)
+    dx, dy = nodes - x[..., None, :], -y[..., None, :]
+    d2 = dx * dx + dy * dy
+    close = d2 < _CLOSE * _CLOSE
+    inverse = jnp.where(close, 0.0, 1.0 / jnp.where(close, 1.0, d2))
+    re, im = (ar * dx + ai * dy) * inverse, (ai * dx - ar * dy) * inverse
+    rest = [(t - jnp.sum(v, axis=-2))[..., None, :] for t, v in zip(total, (re, im), strict=True)]
+    return jnp.where(close, rest[0], re), jnp.where(close, rest[1], im)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
-def legendre_moments(x, y, n: int):
-    r"""Moments mu_k = int_{-1}^{1} P_k(t)/(t - z) dt, k = 0..n-1, at z = x + i y with y < 0.
+def product_weights(x, y, n: int):
+    r"""Weights W_j of int_{-1}^{1} f(t)/(t - z) dt = sum_j W_j f(x_j) on n Gauss-Legendre nodes, at z = x + i y with y < 0.
 
-    Parameters: x, y real arrays of one shape S (y strictly negative); n is static.
-    Returns (real, imaginary), each of shape (n,) + S.
-    Accuracy (float64): 1e-12 of |mu_k| for n <= 12 anywhere; relative in the imaginary part too, also where it is
-    proportional to a tiny y.  Derivatives follow from (z^2 - 1) Q_k' = k (z Q_k - Q_{k-1}) and are as accurate.
+    W_j = [w_j - mu_n(z)/P_n'(x_j)]/(x_j - z): exact for polynomials f up to degree n - 1, since the Lagrange polynomials are
+    P_n(t)/((t - x_j) P_n'(x_j)).  Only one moment is needed; the weight of a node next to z is mu_0 minus the others.
+
+    Parameters: x, y real arrays (..., B) of one shape (y strictly negative); n is static, 2 <= n <= 16.
+    Returns (real, imaginary), each of shape (..., n, B).
+    Accuracy (float64, n <= 12): 2e-13 of the largest weight anywhere, in the imaginary part too, also where that is proportional
+    to a tiny y.  Derivatives follow from (z^2 - 1) Q_n' = n (z Q_n - Q_{n-1}) and are as accurate.
     """
-    # |z + sqrt(z^2 - 1)| = rho; rho + 1/rho = |z - 1| + |z + 1| is monotonic in rho
-    s = jnp.sqrt((x - 1.0) ** 2 + y * y) + jnp.sqrt((x + 1.0) ** 2 + y * y)
-    far = s > _RHO_SWITCH + 1.0 / _RHO_SWITCH
-    fx, fy = jnp.where(far, x, 3.0), jnp.where(far, y, -1.0)
-    nx, ny = jnp.where(far, 1.2, x), jnp.where(far, -0.3, y)
-    out = [
-        (jnp.where(far, br, ar), jnp.where(far, bi, ai))
-        for (ar, ai), (br, bi) in zip(_forward(nx, ny, n), _backward(fx, fy, n), strict=True)
-    ]
-    return jnp.stack([r for r, _ in out]), jnp.stack([i for _, i in out])
+    mu0, (mr, mi) = _moments(x, y, n)
+    _, w, slope = _nodes_first(n, x.dtype)
+    return _divide(w - mr[..., None, :] / slope, -mi[..., None, :] / slope, x, y, mu0, n)
 
 
-@legendre_moments.defjvp
-def _legendre_moments_jvp(n, primals, tangents):
+@product_weights.defjvp
+def _product_weights_jvp(n, primals, tangents):
     x, y = primals
     dx, dy = tangents
-    mr, mi = legendre_moments(x, y, n)
-    k = jnp.arange(1, n, dtype=mr.dtype).reshape((n - 1,) + (1,) * jnp.ndim(x))
-    # k (z mu_k - mu_{k-1}); the k = 0 entry is 2: mu_0' = 2/(z^2 - 1)
-    ar = jnp.concatenate([jnp.full_like(mr[:1], 2.0), k * (x * mr[1:] - y * mi[1:] - mr[:-1])])
-    ai = jnp.concatenate([jnp.zeros_like(mr[:1]), k * (x * mi[1:] + y * mr[1:] - mi[:-1])])
+    mu0, (mr, mi), (lr, li) = _moments(x, y, n, both=True)
+    _, w, slope = _nodes_first(n, x.dtype)
+    re, im = _divide(w - mr[..., None, :] / slope, -mi[..., None, :] / slope, x, y, mu0, n)
+    # mu_0' = 2/(z^2 - 1), mu_n' = n (z mu_n - mu_{n-1})/(z^2 - 1), W_j' = (W_j - mu_n'/P_n'(x_j))/(x_j - z)
     dr, di = (x - 1.0) * (x + 1.0) - y * y, 2.0 * x * y
     norm = 1.0 / (dr * dr + di * di)
     er, ei = dr * norm, -di * norm
-    gr, gi = ar * er - ai * ei, ar * ei + ai * er
-    return (mr, mi), (gr * dx - gi * dy, gr * dy + gi * dx)
+    sr, si = _product((n * (x * mr - y * mi - lr), n * (x * mi + y * mr - li)), (er, ei))
+    gr, gi = _divide(re - sr[..., None, :] / slope, im - si[..., None, :] / slope, x, y, (2.0 * er, 2.0 * ei), n)
+    dx, dy = dx[..., None, :], dy[..., None, :]
+    return (re, im), (gr * dx - gi * dy, gr * dy + gi * dx)
+
+
+def lagrange(x, n: int):
+    """Lagrange polynomials of the n Gauss-Legendre nodes at x (..., B) in [-1, 1]: (..., n, B)."""
+    a, b = jnp.ones_like(x), x
+    for k in range(1, n):
+        a, b = b, ((2 * k + 1) * x * b - k * a) / (k + 1)
+    nodes, _, slope = _nodes_first(n, x.dtype)
+    gap = x[..., None, :] - nodes
+    close = jnp.abs(gap) < _CLOSE
+    value = jnp.where(close, 0.0, b[..., None, :] / (slope * jnp.where(close, 1.0, gap)))
+    return jnp.where(close, (1.0 - jnp.sum(value, axis=-2))[..., None, :], value)
 
 
 class Panels(NamedTuple):
@@ -146,7 +213,6 @@ class Panels(NamedTuple):
     center, half: (P,) centre and half-width of the panel in its variable (q, or t).
     threshold: (P,) q_t in GeV (unused for kind 0).
     q, w: (P, n) nodes in GeV and weights dq of plain Gauss-Legendre integration.
-    project: (n, n) matrix B with B[j, k] = (k + 1/2) w_j P_k(x_j) of the Gauss-Legendre rule.
     """
 
     kind: np.ndarray
@@ -155,7 +221,6 @@ class Panels(NamedTuple):
     threshold: np.ndarray
     q: np.ndarray
     w: np.ndarray
-    project: np.ndarray
 
 
 def roots(mass, width, scheme: str = "sqrt_q2"):
@@ -186,15 +251,15 @@ def inverse_propagator(q2, mass, width, scheme: str = "sqrt_q2"):
     return re * norm, -im * norm
 
 
-def _linear_moments(center, half, re, im, n):
-    """Moments (n, P, B) of the pole re + i im (B,), im < 0 or > 0, on linear panels (P,)."""
+def _linear(center, half, re, im, n):
+    """Weights (P, n, B) of the pole re + i im (B,), im < 0 or > 0, on linear panels (P,)."""
     c, h = center[:, None], half[:, None]
-    flip = jnp.where(im > 0, -1.0, 1.0)  # mu(conj z) = conj mu(z)
-    mr, mi = legendre_moments((re - c) / h, -jnp.abs(im) / h, n)
-    return mr, flip * mi
+    flip = jnp.where(im > 0, -1.0, 1.0)  # W(conj z) = conj W(z)
+    wr, wi = product_weights((re - c) / h, -jnp.abs(im) / h, n)
+    return wr, flip * wi
 
 
-def _sqrt_moments(kind, center, half, threshold, re, im, n):
+def _root(kind, center, half, threshold, re, im, n):
     """The same on panels in t = sqrt(+-(q - q_t)): the sum over the poles +-tau, tau^2 = +-(q1 - q_t)."""
     c, h, t0 = center[:, None], half[:, None], threshold[:, None]
     sign = jnp.where(kind >= 0, 1.0, -1.0)[:, None]
@@ -205,28 +270,29 @@ def _sqrt_moments(kind, center, half, threshold, re, im, n):
     small = 0.5 * jnp.abs(ai) / big
     tr = jnp.where(ar >= 0, big, small)
     ti = jnp.where(ar >= 0, small, big)
-    up = jnp.where(ai >= 0, 1.0, -1.0)  # tau = tr + i up ti
-    m1r, m1i = legendre_moments((tr - c) / h, -ti / h, n)
-    m2r, m2i = legendre_moments((-tr - c) / h, -ti / h, n)
+    up = jnp.where(ai >= 0, 1.0, -1.0)[:, None]  # tau = tr + i up ti
+    m1r, m1i = product_weights((tr - c) / h, -ti / h, n)
+    m2r, m2i = product_weights((-tr - c) / h, -ti / h, n)
     # dq = +-2t dt and q - q1 = +-(t^2 - tau^2): the sign of the map remains once
-    return sign * (m1r + m2r), sign * up * (m2i - m1i)
+    return sign[:, None] * (m1r + m2r), sign[:, None] * up * (m2i - m1i)
 
 
-def _moments_of_panel(panels: Panels, re, im, n: int):
-    """Moments (n, P, B), real and imaginary, of 1/(q - (re + i im)) on every panel; re, im: (B,)."""
+def _pole(panels: Panels, re, im):
+    """Weights (P, n, B), real and imaginary, of 1/(q - (re + i im)) on every panel; re, im: (B,)."""
+    n = panels.q.shape[-1]
     kind = np.asarray(panels.kind)
     lin, root = np.flatnonzero(kind == 0), np.flatnonzero(kind != 0)
-    take = lambda a, idx: jnp.asarray(np.asarray(a)[idx])  # noqa: E731
+    take = lambda a, idx: jnp.asarray(np.asarray(a)[idx], re.dtype)  # noqa: E731
     parts = []
     if lin.size:
-        parts.append(_linear_moments(take(panels.center, lin), take(panels.half, lin), re, im, n))
+        parts.append(_linear(take(panels.center, lin), take(panels.half, lin), re, im, n))
     if root.size:
         kinds, centers, halves, starts = (take(a, root) for a in (kind, panels.center, panels.half, panels.threshold))
-        parts.append(_sqrt_moments(kinds, centers, halves, starts, re, im, n))
+        parts.append(_root(kinds, centers, halves, starts, re, im, n))
     if len(parts) == 1:
         return parts[0]
     back = np.argsort(np.concatenate([lin, root]))
-    return tuple(take_runs(jnp.concatenate([p[i] for p in parts], axis=1), back, axis=1) for i in (0, 1))
+    return tuple(take_runs(jnp.concatenate([p[i] for p in parts]), back) for i in (0, 1))
 
 
 class Weights(NamedTuple):
@@ -248,19 +314,15 @@ def _edges(panels: Panels):
     return np.where(kind == 0, lo, ends[0]), np.where(kind == 0, hi, ends[1])
 
 
-def _legendre_at(panels: Panels, mass):
-    """P_k of the panel's own variable at q = mass, at the nearer end of the panel where mass lies outside: (n, P, B)."""
+def _lagrange_at(panels: Panels, mass):
+    """Lagrange polynomials of the panels' nodes at q = mass, at the nearer end of the panel where mass lies outside: (P, n, B)."""
     lo, hi = _edges(panels)
     q = jnp.clip(mass[None, :], lo[:, None], hi[:, None])
     kind, c, h, t0 = (np.asarray(x)[:, None] for x in (panels.kind, panels.center, panels.half, panels.threshold))
     away = kind * (q - t0)
     inside = away > 0.0
     t = jnp.where(kind == 0, q, jnp.where(inside, jnp.sqrt(jnp.where(inside, away, 1.0)), 0.0))
-    x = jnp.clip((t - c) / h, -1.0, 1.0)
-    out = [jnp.ones_like(x), x]
-    for k in range(1, panels.q.shape[-1] - 1):
-        out.append(((2 * k + 1) * x * out[k] - k * out[k - 1]) / (k + 1))
-    return jnp.stack(out[: panels.q.shape[-1]])
+    return lagrange(jnp.clip((t - c) / h, -1.0, 1.0), panels.q.shape[-1])
 
 
 def _share(panels: Panels, mass, resolution: float):
@@ -279,8 +341,7 @@ def on_shell_weights(panels: Panels, mass, width, resolution: float) -> Weights:
     Narrow widths only: int f |1/D|^2 dq -> pi f(m)/(2 m^2 Gamma) for Gamma -> 0.  resolution: in q, GeV.
     """
     width = jnp.maximum(width, GAMMA_FLOOR * mass)
-    at = jnp.einsum("jk,kpb->pjb", panels.project, _legendre_at(panels, mass), precision="highest")
-    sq = at * (_share(panels, mass, resolution) * jnp.pi / (2.0 * mass * mass * width))[:, None, :]
+    sq = _lagrange_at(panels, mass) * (_share(panels, mass, resolution) * jnp.pi / (2.0 * mass * mass * width))[:, None, :]
     return Weights(jnp.zeros_like(sq), jnp.zeros_like(sq), sq)
 
 
@@ -291,19 +352,17 @@ def weights(panels: Panels, mass, width, scheme: str = "sqrt_q2", resolution: fl
     resolution: Gaussian, in q, GeV, static; it smears the peak of |1/D|^2 and Im 1/D over the ends of the panels, with a weight
     exp(-(Gamma/resolution)^2), so that it fades out for states that are wider.  Re 1/D keeps sharp ends.
     """
-    n = panels.q.shape[-1]
     width = jnp.maximum(width, GAMMA_FLOOR * mass)
     r1, i1, r2, i2 = roots(mass, width, scheme)
-    mr, mi = _moments_of_panel(panels, r1, i1, n)
+    vr, vi = _pole(panels, r1, i1)
     if resolution is not None:
         lo, hi = _edges(panels)
         # the peak's angle, -pi times what of it is inside, is all that changes; tails (~Gamma/resolution) keep their sharp ends
         near = (mass > lo[:, None] - _SIGMAS * resolution) & (mass < hi[:, None] + _SIGMAS * resolution)
         fade = jnp.exp(-((width / resolution) ** 2))
-        change = jnp.where(near, fade * (-jnp.pi * _share(panels, mass, resolution) - mi[0]), 0.0)
-        mi = mi + change * _legendre_at(panels, mass)
-    vr = jnp.einsum("jk,kpb->pjb", panels.project, mr, precision="highest")
-    vi = jnp.einsum("jk,kpb->pjb", panels.project, mi, precision="highest")
+        angle = jnp.sum(vi, axis=1)
+        change = jnp.where(near, fade * (-jnp.pi * _share(panels, mass, resolution) - angle), 0.0)
+        vi = vi + change[:, None, :] * _lagrange_at(panels, mass)
     # 1/(q - q2)
     q = jnp.asarray(panels.q)[..., None]
     dr, di = q - r2, -i2
@@ -321,16 +380,14 @@ def cross_weights(panels: Panels, first, second, scheme1: str = "sqrt_q2", schem
     1/((q - z)(q - z')) = [1/(q - z) - 1/(q - z')]/(z - z') with z = q1 of the first, z' the conjugate of that of the second:
     the poles lie on opposite sides of the real axis and never coincide for positive widths.
     """
-    n = panels.q.shape[-1]
     (m1, g1), (m2, g2) = first, second
     r1, i1, r1b, i1b = roots(m1, g1, scheme1)
     r2, i2, r2b, i2b = roots(m2, g2, scheme2)
-    a_re, a_im = _moments_of_panel(panels, r1, i1, n)
-    b_re, b_im = _moments_of_panel(panels, r2, i2, n)
-    # second pole conjugated: conjugate moments
-    num = (a_re - b_re) + 1j * (a_im + b_im)
+    a_re, a_im = _pole(panels, r1, i1)
+    b_re, b_im = _pole(panels, r2, i2)
+    # second pole conjugated: conjugate weights
     gap = (r1 - r2) + 1j * (i1 + i2)
-    v = jnp.einsum("jk,kpb->pjb", panels.project + 0.0j, num / gap, precision="highest")
+    v = ((a_re - b_re) + 1j * (a_im + b_im)) / gap
     q = panels.q[..., None]
     v = v / ((q - r1b - 1j * i1b) * (q - r2b + 1j * i2b))
     return jnp.real(v), jnp.imag(v)

@@ -3,9 +3,10 @@ r"""Loops of a split dark sector: boxes and penguins of one heavy coloured and o
 Case A: heavy coloured scalar Phi, light Dirac fermions chi_i with opposite dark charge; case B: heavy vector-like coloured
 fermion, light dark scalar (arXiv:2106.12582 eqs. 3.11-3.15).  Loop functions at q^2 = 0 come from :mod:`fipkernels.loops`.
 
-At q^2 of several GeV^2 a light particle in the loop is on shell, and the expansion in q^2 behind the papers' formulas (eqs. 11
-and 3.14) fails once 4 m^2 < q^2.  The functions ``*_full`` hold the exact dependence on q^2/m^2 to leading power in q^2/M^2,
-M the heavy mass: below M the penguin is a four-fermion operator whose light particles close in a vacuum-polarisation loop,
+At q^2 of several GeV^2 a light particle in the loop is on shell, and the expansion in q^2 behind the papers' formulas (2002.11150
+eq. 11, 2106.12582 eq. 3.14) fails once 4 m^2 < q^2.  The functions ``*_full`` hold the exact dependence on q^2/m^2 to leading
+power in q^2/M^2, M the heavy mass: below M the penguin is a four-fermion operator whose light particles close in a
+vacuum-polarisation loop,
 
     S(q^2) = S(x) - 2 int_0^1 dv v (1 - v) ln[1 - v (1 - v) q^2/m^2 - i0]              (light fermion),
     F(q^2) = F(y) + (1/2) int_0^1 dv (1 - 2v)^2 ln[1 - v (1 - v) q^2/m^2 - i0]         (light scalar).

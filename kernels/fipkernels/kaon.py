@@ -18,7 +18,7 @@ from fipkernels import b_to_v, mixing
 M_KP, M_K0, M_PIP, M_PI0 = 0.493677, 0.497611, 0.13957039, 0.1349768
 _HBAR = 6.582119569e-25
 TAU_KP, TAU_KL = 1.238e-8 / _HBAR, 5.116e-8 / _HBAR
-# f_+(0) of K0 -> pi-, FLAG 2021 (N_f = 2 + 1 + 1); pole form, slope 0.0256 per m_pi^2 of K_l3 data, arXiv:2210.15662 (A.9)
+# f_+(0) of K0 -> pi-, FLAG 2021 (N_f = 2 + 1 + 1); pole form, slope 0.0256 per m_pi^2 of K_l3 data, arXiv:2210.15662 eq. (A.9)
 F_PLUS, SLOPE = 0.9698, 0.32
 # K_L -> pi0 over K+ -> pi+ from pi0-eta mixing, Phys. Rev. D53 (1996) R1, eq. (A.10) there
 ISOSPIN = 1.0 / 1.0231
@@ -27,7 +27,7 @@ ISOSPIN = 1.0 / 1.0231
 def f_plus(q2, m_k, f_0=F_PLUS, slope=SLOPE):
     """f_+(q^2) = f_+(0)/(1 - slope q^2/m_K^2); held at its value at m_K^2 above.
 
-    q2 <= m_K^2 in GeV^2.  arXiv:2210.15662 prints f_+(0) = 0.57 and a momentum for the slope in (A.6), (A.7): not used.
+    q2 <= m_K^2 in GeV^2.  arXiv:2210.15662 prints f_+(0) = 0.57 and a momentum for the slope in eqs. (A.6), (A.7): not used.
     """
     z = q2 / (m_k * m_k)
     return f_0 / (1.0 - slope * jnp.where(z < 1.0, z, 1.0))

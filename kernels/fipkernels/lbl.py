@@ -2,7 +2,7 @@ r"""Lambda_b -> Lambda(-> p pi) l+ l- of unpolarised Lambda_b: transversity ampl
 
 Amplitudes and angular distribution: arXiv:1410.2115 (Boer, Feldmann, van Dyk); form factors: helicity basis of 1111.1844 in
 the z-expansion of arXiv:1602.01399 (Detmold, Meinel).  With s+- = (m_Lb +- m_L)^2 - q^2, everything per unit of N = 4 G_F/sqrt2
-lambda_t alpha_e/(4 pi), upper sign for left-handed leptons (L), lower for right-handed (R) (eqs. 3.12 to 3.16):
+lambda_t alpha_e/(4 pi), upper sign for left-handed leptons (L), lower for right-handed (R) (1410.2115 eqs. 3.12 to 3.16):
 
     A_perp1 = -2 sqrt(s-) [fVperp (c9 + C9' -+ (C10 + C10')) + (2 m_b/q^2)(m_Lb + m_L) fTperp (c7 + c7')],
     A_par1 = 2 sqrt(s+) [fAperp (c9 - C9' -+ (C10 - C10')) + (2 m_b/q^2)(m_Lb - m_L) fT5perp (c7 - c7')],

@@ -18,7 +18,7 @@ from fipkernels import breit_wigner as bw
 
 
 def light_vector(coupling, mass, width, m_b_meson, scheme: str = "sqrt_q2"):
-    """(1 - M^2/m^2)/D(M) * coupling as a complex array: the light-vector part of N (C10 - C10') in P.
+    """Coupling times (real, imaginary) part of (1 - M^2/m^2)/D(M): the light-vector part of N (C10 - C10') in P, two arrays.
 
     coupling: product of the dimension-four parts of (left minus right) b-s and axial lepton couplings (real or complex).
     Couplings proportional to q^2 are transverse and drop out (2106.12582 eq. A.24, with N restored).  The double

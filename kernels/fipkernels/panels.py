@@ -86,8 +86,8 @@ def split_interval(
 
 def join(parts: Sequence[Panels]) -> Panels:
     """Several sets of panels (of equal numbers of nodes) as one."""
-    arrays = {name: np.concatenate([getattr(p, name) for p in parts]) for name in Panels._fields if name != "project"}
-    return Panels(**arrays, project=parts[0].project)
+    arrays = {name: np.concatenate([getattr(p, name) for p in parts]) for name in Panels._fields}
+    return Panels(**arrays)
 
 
 def make_panels(
@@ -141,8 +141,6 @@ def make_panels(
             c, h = 0.5 * (a + b), 0.5 * (b - a)
             rows.append((0, c, h, 0.0, c + h * x, h * wx))
     kind, center, half, thr, q, w = (np.array(column) for column in zip(*rows, strict=True))
-    p = np.polynomial.legendre.legvander(x, nodes - 1)
-    project = p * wx[:, None] * (np.arange(nodes) + 0.5)
     sums = np.array([[float(lo <= a + 1e-8 * b and hi >= b - 1e-8 * b) for a, b in tiles] for lo, hi in edges])
-    panels = Panels(kind.astype(np.int32), center, half, thr, q, w, project)
+    panels = Panels(kind.astype(np.int32), center, half, thr, q, w)
     return panels, sums

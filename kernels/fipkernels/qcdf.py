@@ -99,7 +99,10 @@ def _dot(a, b):
 def _series(coefficients, x):
     """sum_(k < 64) c_k x^k as eight polynomials in x, combined by one in x^8."""
     inner = _dot(_powers(x, 8), coefficients.reshape(8, 8).T)
-    return jnp.sum(_powers((x * x * (x * x)) ** 2, 8) * inner, axis=-1)
+    step, out = (x * x * (x * x)) ** 2, inner[..., 7]
+    for k in range(6, -1, -1):  # no high power of x alone: float32 ends at 3e38
+        out = out * step + inner[..., k]
+    return out
 
 
 # --- moments of the B-meson distribution amplitudes -------------------------------------------------------------------------------

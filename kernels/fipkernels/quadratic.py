@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fipkernels.breit_wigner import Weights
-from fipkernels.indexing import select, take
+from fipkernels.indexing import once, select, take
 
 
 @dataclass
@@ -148,7 +148,8 @@ def _constant_rows(lay):
 
 
 def _light_rows(lay):
-    """Rows that do: (kind, r, r' or None), kind 're', 'im', 'sq', or ('x', m, m') for two mediators (real, then imaginary)."""
+    """Rows that do: (kind, r, r' or None), kind 're', 'im', 'sq', or ('xre', 'xim') for two mediators; rows with one weight, those
+    of a kind and mediator or pair of mediators, are next to each other."""
     const = [i for i, c in enumerate(lay) if c.source < 0]
     light = [i for i, c in enumerate(lay) if c.source >= 0]
     rows: list[tuple] = []
@@ -161,7 +162,13 @@ def _light_rows(lay):
                 rows.append(("sq", i, j))
             else:  # sources are sorted: the first index belongs to the first mediator
                 rows += [("xre", i, j), ("xim", i, j)]
-    return rows
+    return sorted(rows, key=lambda row: _weight_key(lay, row))
+
+
+def _weight_key(lay, row) -> tuple:
+    """(kind, mediator, second mediator or -1) of a row."""
+    kind, i, j = row
+    return kind, lay[i].source, lay[j].source if kind in ("xre", "xim") else -1
 
 
 class Table(NamedTuple):
@@ -459,10 +466,15 @@ def contract(
 
 
 class Rows(NamedTuple):
-    """What a point contributes: constant (Rc, B); light (P, Rl n, B) or None without mediators."""
+    """What a point contributes: constant (Rc, B); light: arrays (P, R, n, B), the rows of one weight each, in the order of the
+    table; empty without mediators."""
 
     constant: jax.Array
-    light: jax.Array | None
+    light: tuple[jax.Array, ...]
+
+
+def _pad(poly, k: int):
+    return jnp.concatenate([poly, jnp.zeros((k - poly.shape[0], *poly.shape[1:]), poly.dtype)]) if poly.shape[0] < k else poly
 
 
 def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), cross=None) -> Rows:
@@ -474,24 +486,33 @@ def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), 
     values = [_value(c, comp) for comp in lay]
     const = [values[r[0]] if len(r) == 1 else values[r[0]] * values[r[1]] for r in _constant_rows(lay)]
     constant = jnp.stack(jnp.broadcast_arrays(*const)) if const else jnp.zeros((0, 1))
-    spec = _light_rows(lay)
-    if not spec:
-        return Rows(constant, None)
-    x = jnp.asarray(q2)[..., None]
-    poly = {i: evaluate_polynomial(values[i][:, None, None, :], x) for i, comp in enumerate(lay) if comp.source >= 0}
-    out = []
-    for kind, i, j in spec:
-        source = lay[i].source
-        if kind in ("re", "im", "sq"):
-            weight = getattr(weights[source], kind)
-        else:
-            weight = cross[source, lay[j].source][0 if kind == "xre" else 1]
-        factor = poly[i]
-        if j is not None:
-            factor = factor * (poly[j] if j in poly else values[j])
-        out.append(factor * weight)
-    stacked = jnp.stack(out, axis=1)  # (P, Rl, n, B)
-    return Rows(constant, stacked.reshape(stacked.shape[0], -1, stacked.shape[-1]))
+    groups: dict[tuple, list] = {}
+    for row in _light_rows(lay):
+        _, i, j = row
+        # polynomials are multiplied before they are evaluated on the nodes
+        partner = None if j is None else values[j] if lay[j].source >= 0 else values[j][None]
+        product = values[i] if partner is None else multiply(values[i], partner)
+        groups.setdefault(_weight_key(lay, row), []).append(product)
+    light = []
+    for (kind, first, second), polys in groups.items():
+        k, b = max(p.shape[0] for p in polys), max(p.shape[1] for p in polys)
+        stacked = [jnp.broadcast_to(_pad(p, k), (k, b)) for p in polys]
+        factor = once(jnp.stack(stacked, axis=1))[:, None, :, None, :]  # (K, 1, R, 1, B)
+        weight = getattr(weights[first], kind) if second < 0 else cross[first, second][kind == "xim"]
+        light.append(evaluate_polynomial(factor, jnp.asarray(q2)[:, None, :, None]) * weight[:, None])
+    return Rows(constant, tuple(light))
+
+
+def per_panel(light, r: Sequence[jax.Array], panels: slice = slice(None)):
+    """Terms with propagators, panel by panel: light (P, O, Rl n) times the rows of these panels -> (P, O, B)."""
+    out, start = None, 0
+    for x in r:
+        x = x[panels]
+        stop = start + x.shape[1] * x.shape[2]
+        rhs = x.reshape(x.shape[0], stop - start, x.shape[3])
+        out = _add(out, jnp.einsum("pok,pkb->pob", light[:, :, start:stop], rhs, precision="highest"))
+        start = stop
+    return out
 
 
 def constant_part(table: Table, r: Rows):
@@ -502,13 +523,12 @@ def constant_part(table: Table, r: Rows):
     return out
 
 
-def light_part(light, r, sums):
-    """Terms with propagators: light (P, O, Rl n) times rows r (P, Rl n, B), added to bins by sums (S, P) -> (O, S, B)."""
-    per_panel = jnp.einsum("pok,pkb->pob", light, r, precision="highest")
-    return jnp.einsum("sp,pob->osb", sums, per_panel, precision="highest")
+def light_part(light, r: Sequence[jax.Array], sums, panels: slice = slice(None)):
+    """:func:`per_panel` added to bins by sums (S, P) -> (O, S, B)."""
+    return jnp.einsum("sp,pob->osb", sums, per_panel(light, r, panels), precision="highest")
 
 
 def evaluate(table: Table, r: Rows, sums):
     """All outputs in all bins, (O, S, B), for a decay on its own panels; sums: (S, P)."""
     out = constant_part(table, r)
-    return out if r.light is None else out + light_part(table.light, r.light, sums)
+    return out + light_part(table.light, r.light, sums) if r.light else out

@@ -150,7 +150,7 @@ def higgs_to_phi(kappa, m_h, m_phip):
 
 class Seesaw(NamedTuple):
     """Masses of f and chi_f (GeV) and mixing angles, f = cos(theta) f' - sin(theta) chi', chi = sin(theta) f' + cos(theta) chi' for
-    each handedness: eq. (A8) with the sign that (A9) and (A10) need."""
+    each handedness: eq. (A8) with the sign that eqs. (A9) and (A10) need."""
 
     m_f: jax.Array
     m_chi: jax.Array
@@ -162,7 +162,7 @@ def seesaw(x, y, m):
     """Exact diagonalisation of eq. (A5), M = [[0, x], [y, m]]: x = l_L v/sqrt2, y = l_R V, m = m_chi', all >= 0, not all 0, in GeV.
 
     m_chi^2 is the larger root of s^2 - (x^2 + y^2 + m^2) s + x^2 y^2 and m_f = x y/m_chi, without cancellation.  The leading terms
-    (A6), (A9), (A10) are m_f = x y/m, tan theta_L = x/m, tan theta_R = y/m.  m = 0 and x = y: degenerate, angles pi/4.
+    eqs. (A6), (A9), (A10) are m_f = x y/m, tan theta_L = x/m, tan theta_R = y/m.  m = 0 and x = y: degenerate, angles pi/4.
     """
     trace = x * x + y * y + m * m
     # (trace - 2 x y)(trace + 2 x y), positive
@@ -179,7 +179,7 @@ def seesaw(x, y, m):
 
 
 def heavy_fermion_mass(m_f, l_l, l_r, v, vev):
-    """Physical mass of chi_f for given m_f > 0: l_L l_R v V/(sqrt2 m_f), exact (the printed (A6) has m_chi' in its place)."""
+    """Physical mass of chi_f for given m_f > 0: l_L l_R v V/(sqrt2 m_f), exact (the printed eq. (A6) has m_chi' there)."""
     return l_l * l_r * v * vev / (SQRT2 * m_f)
 
 

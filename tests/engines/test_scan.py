@@ -1,5 +1,6 @@
 """The scan engine: right values, constant memory, and runs that can be cut short anywhere."""
 
+import errno
 import json
 import os
 import signal
@@ -13,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fipjax.engines.scan import Scan, ScanInterrupted, SobolPoints, axis_values, open_scan, scan
-from fipjax.engines.store import ScanStore
+from fipjax.engines.scan import Scan, ScanInterrupted, SobolPoints, _default_chunk, axis_values, open_scan, scan
+from fipjax.engines.store import Layout, ScanStore
 from fipjax.errors import InputError
 from fipjax.priors import Flat, Gaussian, LogFlat
 
@@ -403,6 +404,160 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         assert large - small < 20.0, (method, small, large)
 
 
+def test_default_chunks_of_large_scans():
+    """A few thousand files per column at 1e9 points, however wide the rows; little is lost with a chunk of a small scan."""
+    for row in (17, 60, 170, 2000):
+        for n in (10**3, 10**6, 10**8, 10**9, 10**10):
+            layout = Layout.blocked(("point",), (n,), _default_chunk(n, row))
+            assert layout.n_chunks <= max(4096, n / 2**20 + 1) * (1.0 if n > 10**6 else 20.0)
+            assert layout.chunk_points <= 2**20
+    assert _default_chunk(10**6, 17) <= 10**6 / 16 + 1
+
+
+def test_points_inside_one_chunk_at_a_time(tmp_path):
+    for result in (
+        scan(Toy(), SPEC, tmp_path / "a.zarr", chunk=40, progress=False),
+        scan(Toy(), None, tmp_path / "b.zarr", n=500, method="sobol", chunk=64, progress=False),
+    ):
+        parts = list(result.select(9.0, "chi2", RATE))
+        lp = np.where(result["allowed"], result["log_prob"], -np.inf)
+        inside = 2.0 * (lp.max() - lp) <= 9.0
+        np.testing.assert_array_equal(np.concatenate([p["log_prob"] for p in parts]), lp[inside])
+        x = {name: np.concatenate([p[name] for p in parts]) for name in Toy.names}
+        np.testing.assert_allclose(Toy().evaluate(x)["chi2"], np.concatenate([p["chi2"] for p in parts]), rtol=1e-12)
+        assert len(parts) <= result.store.layout.n_chunks and max(len(p["chi2"]) for p in parts) <= 64
+    with pytest.raises(InputError, match="unknown column 'chi'"):
+        next(result.select(9.0, "chi"))
+
+
+# ---- what counts as the same run -----------------------------------------------------------------------------------
+
+
+def test_source_and_settings_of_a_likelihood_count(tmp_path, monkeypatch):
+    """Another version of the physics, other conventions: refused in one line, although model and data have the same names."""
+    import fipjax
+    from fipjax.engines import source
+
+    options = {"use": ["a_mu"], "uncertainties": "none", "fixed": {"gamma_V": 0.1, "C4_bsV": 1e-8, "C4t_mumuV": 0.0}}
+    like = fipjax.Likelihood("deft44", "2021", "none", **options)
+    spec = {"m_V": [5.0, 6.0], "C4_mumuV": [-0.02, -0.01]}
+    path = tmp_path / "a.zarr"
+    manifest = scan(like, spec, path, progress=False).manifest
+    assert len(manifest["source"]["physics"]) == 16 and manifest["settings"] == {"conventions": "default", "covariance_at": None}
+    assert source.provenance(Toy()) == {}
+    printed = fipjax.Likelihood("deft44", "2021", "none", conventions="as_printed", **options)
+    with pytest.raises(InputError, match=r"settings.conventions = 'default' there, 'as_printed' here"):
+        scan(printed, spec, path, progress=False)
+    monkeypatch.setattr(source, "physics_source", lambda: "0123456789abcdef")
+    with pytest.raises(InputError, match=r"the source code of fipjax's physics = '\w{16}' there, '0123456789abcdef' here"):
+        scan(like, spec, path, progress=False)
+
+
+# ---- from the command line -----------------------------------------------------------------------------------------
+
+
+RUN_FILE = """
+[model]
+name = "deft44"
+[scan]
+chunk = 40
+[scan.grid]
+g = {min = -1.0, max = 2.0, n = 13}
+m_V = {min = 0.1, max = 10.0, n = 7, scale = "log"}
+phase = [0.0, 0.5, -0.5, 1.0, 1.25]
+"""
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """fipjax with Toy as the likelihood of every run file: command(*arguments) -> (exit code, stdout, stderr)."""
+    from fipjax import cli
+    from fipjax.runfile import RunFile
+
+    like = Toy()
+    like.sm_chi2 = lambda: 0.0
+    monkeypatch.setattr(RunFile, "likelihood", lambda self: like)
+    monkeypatch.setattr(cli, "_describe", lambda like: None)
+    (tmp_path / "run.toml").write_text(RUN_FILE)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        code = cli.main([str(a) for a in arguments])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_full_disk_ends_the_command_with_one_line(command, tmp_path, monkeypatch):
+    from fipjax.engines import store as store_module
+
+    replace, calls = os.replace, []
+
+    def full(source, target):
+        if "chunks" in str(target):
+            calls.append(target)
+            if len(calls) > 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    monkeypatch.setattr(store_module.os, "replace", full)
+    code, out, err = command("scan", "run.toml", "-o", "a.zarr")
+    assert code == 2 and not out
+    assert err.startswith("fipjax: error: cannot write a.zarr: No space left on device (") and err.count("\n") == 1
+    assert "of 455 points are stored; run the same command again to resume)" in err
+    monkeypatch.setattr(store_module.os, "replace", replace)
+    assert sorted(open_scan("a.zarr").store.done) == [0, 1]
+    assert command("scan", "run.toml", "-o", "a.zarr")[0] == 0
+    scan(Toy(), SPEC, "ref.zarr", chunk=40, progress=False)
+    assert tree(tmp_path / "a.zarr") == tree(tmp_path / "ref.zarr")
+
+
+def test_workers_from_the_command_line(command, tmp_path):
+    for i in (2, 0):
+        code, out, _ = command("scan", "run.toml", "-o", "a.zarr", "--worker", f"{i}/3")
+        assert code == 0 and out.startswith(f"worker {i}/3: its part is done; ") and "best point" not in out
+    code, out, _ = command("scan", "run.toml", "-o", "a.zarr", "--worker", "1/3", "--json")
+    about = json.loads(out)
+    assert code == 0 and about["complete"] and about["worker"] == [1, 3] and about["best"]["parameters"]["m_V"] > 0
+    scan(Toy(), SPEC, "ref.zarr", chunk=40, progress=False)
+    assert tree(tmp_path / "a.zarr") == tree(tmp_path / "ref.zarr")
+    code, _, err = command("scan", "run.toml", "-o", "a.zarr", "--worker", "3/3")
+    assert code == 2 and "--worker '3/3'" in err
+
+
+def test_adaptive_from_a_run_file(command, tmp_path):
+    text = RUN_FILE.replace("chunk = 40", 'method = "adaptive"\nlevels = 2\nthreshold = 9.0\nsafety = 1')
+    (tmp_path / "run.toml").write_text(text.replace("[0.0, 0.5, -0.5, 1.0, 1.25]", "{min = -3.0, max = 3.0, n = 6}"))
+    code, out, _ = command("scan", "run.toml", "-o", "a.zarr")
+    assert code == 0 and "a dense grid of the same resolution has 34,944 points; Delta(-2 ln L) <= 9 in" in out
+    code, out, _ = command("scan", "run.toml", "-o", "a.zarr", "--json")
+    about = json.loads(out)
+    assert about["dense_points"] == 34944 and about["points"] < 34944 and 0.0 < about["volume"] < 0.1
+    assert open_scan("a.zarr").manifest["refinement"]["safety"] == 1.0
+    assert command("verify", "a.zarr")[0] == 0
+
+
+def test_verify_command(command, tmp_path):
+    store = scan(Toy(), SPEC, "a.zarr", chunk=40, progress=False).store
+    before = tree(tmp_path / "a.zarr")
+    code, out, err = command("verify", "a.zarr")
+    assert (code, out, err) == (0, f"{store.layout.n_chunks} chunks checked, 0 damaged, 0 not computed\n", "")
+    (tmp_path / "a.zarr" / "chi2" / store.layout.key(3)).write_bytes(b"junk")
+    (tmp_path / "a.zarr" / "g" / "c.0").write_bytes(b"junk")
+    code, out, err = command("verify", "a.zarr", "--json")
+    about = json.loads(out)
+    assert code == 2 and about["damaged"] == {"3": "column chi2: 4 bytes"} and list(about["files"]) == ["g/c.0"] and not about["ok"]
+    assert err == "fipjax: error: store a.zarr is damaged in 2 places (allowed: an intact store; --repair drops what is damaged)\n"
+    code, out, err = command("verify", "a.zarr", "--repair")
+    assert code == 0 and "chunk 3: column chi2: 4 bytes" in out and "g/c.0: damaged or was edited, mended" in out and not err
+    code, out, _ = command("verify", "a.zarr")
+    assert code == 0 and "1 not computed" in out
+    assert command("scan", "run.toml", "-o", "a.zarr")[0] == 0
+    assert tree(tmp_path / "a.zarr") == before
+    code, _, err = command("verify", "nothing.zarr")
+    assert code == 2 and err == "fipjax: error: no scan store at nothing.zarr\n"
+
+
 # ---- bad input -----------------------------------------------------------------------------------------------------
 
 
@@ -427,7 +582,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         ({"g": {"min": 0, "max": 1, "n": 3, "scale": "signed_log"}}, {}, "> 0"),
         ({"g": {"min": 0, "max": 1, "n": 3, "scale": "lin"}}, {}, "allowed: linear, log, signed_log"),
         ({"g": {"min": 0, "max": 1, "num": 3}}, {}, "unknown field .*'num'"),
-        ({}, {"method": "random"}, "allowed: grid, sobol"),
+        ({}, {"method": "random"}, "allowed: grid, sobol, adaptive"),
+        ({"g": {"min": 0, "max": 1, "n": 10**9}}, {}, r"n = 1,000,000,000 \(allowed: at most 20,000,000"),
         ({}, {"method": "sobol"}, "n = None"),
         ({}, {"n": 10}, "n of each axis"),
         ({}, {"chunk": 0}, "chunk = 0"),

@@ -3,6 +3,9 @@
 import errno
 import json
 import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -311,6 +314,64 @@ def test_full_disk_is_one_line_and_loses_nothing(tmp_path, monkeypatch):
     assert resume_and_close(path) == [1, 2, 3]
 
 
+def test_leftovers_of_killed_processes(tmp_path):
+    """One of several processes clears up after the dead only."""
+    path = tmp_path / "a.zarr"
+    make(path).close()
+    full = complete_manifest(MANIFEST, LAYOUT, COLUMNS, COORDS)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = socket.gethostname()
+    names = {f"{LAYOUT.key(1)}.{host}-{dead.pid}.tmp": False, f"{LAYOUT.key(2)}.{host}-{os.getppid()}.tmp": True,
+             f"{LAYOUT.key(3)}.elsewhere-{dead.pid}.tmp": True, f"{LAYOUT.key(0)}.elsewhere-1.tmp": False}  # fmt: skip
+    for name in names:
+        (path / "log_prob" / name).write_bytes(b"junk")
+    os.utime(path / "log_prob" / f"{LAYOUT.key(0)}.elsewhere-1.tmp", (0, 0))
+    ScanStore.resume(path, full, part=(0, 2)).close()
+    assert {name: (path / "log_prob" / name).exists() for name in names} == names
+    # nobody else can be at work
+    resume(path).close()
+    assert not list(path.rglob("*.tmp"))
+
+
+def test_millions_of_files_are_refused(tmp_path):
+    layout = Layout.blocked(("point",), (10**8,), 100)
+    with pytest.raises(InputError, match=r"chunks of 100 points make 4,000,000 files \(allowed: 2,000,000; chunk = 200 or more"):
+        ScanStore.create(tmp_path / "a.zarr", manifest={}, layout=layout, columns=COLUMNS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_repair(tmp_path):
+    """Damaged chunks are dropped, metadata is written again, a manifest is restored from its copy."""
+    path = tmp_path / "a.zarr"
+    fill(make(path, title="fipjax scan"))
+    before = tree(path)
+    (path / "log_prob" / LAYOUT.key(2)).write_bytes(b"junk")
+    for name in ("log_prob/zarr.json", "zarr.json", "m_V/c.0", "g/zarr.json"):
+        (path / name).write_bytes(b"junk")
+    (path / ".fipjax" / "manifest.json").write_bytes(b"junk")
+    with pytest.raises(InputError, match="broken manifest"):
+        ScanStore.open(path)
+    with pytest.raises(InputError, match="broken manifest"):
+        ScanStore.mend_manifest(path)
+    (path / "zarr.json").write_bytes(before["zarr.json"])
+    assert ScanStore.mend_manifest(path) and not ScanStore.mend_manifest(path)
+    (path / "zarr.json").write_bytes(b"junk")
+    values = {"m_V": COORDS["m_V"][0], "g": COORDS["g"][0]}
+    report = ScanStore.open(path).repair({"g": values["g"]})
+    assert list(report.damaged) == [2] and set(report.mended) == {"log_prob/zarr.json", "zarr.json", "g/zarr.json"}
+    assert report.files == {"m_V/c.0": "values that the manifest does not hold"}
+    report = ScanStore.open(path).repair({**values, "m_V": values["m_V"] + 1e-9})
+    assert report.files == {"m_V/c.0": "values that cannot be made again bit for bit"}
+    assert "m_V/c.0" in ScanStore.open(path).repair(values).mended
+    (path / ".fipjax" / "files.json").write_bytes(b"junk")
+    assert not ScanStore.open(path).repair(values).files
+    fill(resume(path))
+    assert tree(path) == before
+    with resume(path), pytest.raises(InputError, match="being written by another process"):
+        ScanStore.open(path).repair()
+
+
 def test_too_little_room_is_said_before_starting(tmp_path):
     layout = Layout.blocked(("point",), (10**15,), 2**18)
     with pytest.raises(InputError, match=r"the scan needs 8e\+06 GB and .* GB are free there"):
@@ -327,7 +388,7 @@ def test_one_writer_at_a_time(tmp_path):
             make(path, overwrite=True)
         store.write_chunk(0, chunk(0))
     full = complete_manifest(MANIFEST, LAYOUT, COLUMNS, COORDS)
-    with ScanStore.resume(path, full, shared=True) as a, ScanStore.resume(path, full, shared=True) as b:
+    with ScanStore.resume(path, full, part=(0, 2)) as a, ScanStore.resume(path, full, part=(1, 2)) as b:
         a.write_chunk(1, chunk(1))
         b.write_chunk(2, chunk(2))
     assert resume_and_close(path) == [3]

@@ -45,36 +45,74 @@ def poles():
     return out
 
 
-def test_moments_everywhere():
-    """On, inside, next to and far from the panel, widths from 1e-13: real part relative to |mu|, imaginary part relative to
-    itself (it is what |1/D|^2 is made of).  1e-11: the forward recurrence loses 1.6^22 = 3e4 of double precision."""
-    zs = poles()
-    re, im = bw.legendre_moments(*(jnp.array(v) for v in np.array(zs).T), N)
+def rule():
+    """Nodes, weights and P_n' at the nodes with 60 digits."""
+    with mp.workdps(60):
+        nodes = [mp.findroot(lambda t: mp.legendre(N, t), mp.mpf(float(x))) for x in np.polynomial.legendre.leggauss(N)[0]]
+        slopes = [N * (t * mp.legendre(N, t) - mp.legendre(N - 1, t)) / (t * t - 1) for t in nodes]
+        return nodes, [2 / ((1 - t * t) * s * s) for t, s in zip(nodes, slopes, strict=True)]
+
+
+def exact_weights(x, y, derivative=False):
+    """sum_k (k + 1/2) w_j P_k(x_j) mu_k, with moments, nodes and weights of many digits."""
+    with mp.workdps(200):
+        mu, z = exact_moments(x, y, N), mp.mpc(x, y)
+        if derivative:
+            mu = [2 / (z * z - 1) if k == 0 else k * (z * mu[k] - mu[k - 1]) / (z * z - 1) for k in range(N)]
+        out = []
+        for t, w in zip(*rule(), strict=True):
+            out.append(w * sum((k + mp.mpf(0.5)) * mp.legendre(k, t) * mu[k] for k in range(N)))
+        return out
+
+
+def at_nodes():
+    """Poles at, and next to, nodes: where a weight is given by the others."""
+    x = np.polynomial.legendre.leggauss(N)[0]
+    return [(x[j] + d, -y) for j in (0, 3, 6) for d in (0.0, 1e-9, -0.0299, 0.0301) for y in (1e-13, 1e-6, 1e-3)]
+
+
+def test_weights_everywhere():
+    """On, inside, next to and far from the panel, at nodes, widths from 1e-13: real and imaginary part (which is what |1/D|^2 is
+    made of) relative to their own largest weight.  1e-12: the forward recurrence loses 1.8^12 = 1e3 of double precision."""
+    zs = poles() + at_nodes()
+    re, im = bw.product_weights(*(jnp.array(v) for v in np.array(zs).T), N)
     for i, (x, y) in enumerate(zs):
-        for k, mu in enumerate(exact_moments(x, y, N)):
-            assert abs(float(re[k, i]) - mu.real) < 1e-11 * abs(mu), (x, y, k)
-            assert abs(float(im[k, i]) - mu.imag) <= 1e-11 * abs(mu.imag), (x, y, k)
+        want = exact_weights(x, y)
+        scale, imag = max(abs(w) for w in want), max(abs(w.imag) for w in want)
+        for j, w in enumerate(want):
+            assert abs(float(re[j, i]) - w.real) < 1e-12 * scale, (x, y, j)
+            assert abs(float(im[j, i]) - w.imag) <= 1e-12 * imag, (x, y, j)
 
 
-def test_moment_derivatives():
-    """d mu_k/dz against the exact derivative k (z mu_k - mu_{k-1})/(z^2 - 1), away from z = +-1 by more than 1e-6 (closer, the
-    derivative itself is 1/(z -+ 1) and only that is tested, by the first moments)."""
-    zs = [z for z in poles() if min(abs(complex(*z) - 1), abs(complex(*z) + 1)) > 1e-6]
+def test_weight_derivatives():
+    """dW/dz against the exact derivative, away from z = +-1 by more than 1e-6 (closer, the derivative is 1/(z -+ 1))."""
+    zs = [z for z in poles() + at_nodes() if min(abs(complex(*z) - 1), abs(complex(*z) + 1)) > 1e-6]
     x, y = (jnp.array(v) for v in np.array(zs).T)
-    _, (d_re, d_im) = jax.jvp(lambda t: bw.legendre_moments(t, y, N), (x,), (jnp.ones_like(x),))
+    _, (d_re, d_im) = jax.jvp(lambda t: bw.product_weights(t, y, N), (x,), (jnp.ones_like(x),))
     for i, (a, b) in enumerate(zs):
-        with mp.workdps(200):
-            mu, z = exact_moments(a, b, N + 1), mp.mpc(a, b)
-            for k in range(N):
-                want = 2 / (z * z - 1) if k == 0 else k * (z * mu[k] - mu[k - 1]) / (z * z - 1)
-                got = mp.mpc(float(d_re[k, i]), float(d_im[k, i]))
-                assert abs(got - want) < 1e-9 * abs(want), (a, b, k)
+        want = exact_weights(a, b, derivative=True)
+        scale = max(abs(w) for w in want)
+        for j, w in enumerate(want):
+            assert abs(mp.mpc(float(d_re[j, i]), float(d_im[j, i])) - w) < 1e-10 * scale, (a, b, j)
 
 
-def test_moment_rule_is_consistent():
-    """The custom derivative agrees with finite differences, forward and reverse, also on both sides of the switch."""
-    for x, y in [(0.2, -0.1), (1.24, -0.02), (1.26, -0.02), (-3.0, -0.5), (0.0, -0.48), (0.0, -0.52)]:
-        check_grads(lambda a, b: bw.legendre_moments(a, b, N), (jnp.array(x), jnp.array(y)), order=2, rtol=1e-5)
+def test_weight_rule_is_consistent():
+    """The custom derivative agrees with finite differences, forward and reverse, also on both sides of the switches."""
+    node = float(np.polynomial.legendre.leggauss(N)[0][5])
+    zs = [(0.2, -0.1), (1.17, -0.02), (1.19, -0.02), (-3.0, -0.5), (0.0, -0.62), (0.0, -0.63), (node, -0.02), (node, -0.04)]
+    for x, y in zs:
+        args = (jnp.array([x]), jnp.array([y]))
+        check_grads(lambda a, b: bw.product_weights(a, b, N), args, order=2, rtol=1e-5)
+
+
+def test_lagrange():
+    """1 at its own node and 0 at the others; any polynomial of degree N - 1 is reproduced."""
+    nodes = np.polynomial.legendre.leggauss(N)[0]
+    np.testing.assert_allclose(bw.lagrange(jnp.array(nodes), N), np.eye(N), atol=1e-14)
+    x = np.concatenate([np.linspace(-1.0, 1.0, 41), nodes + 1e-9, nodes + 0.0299, nodes - 0.0301])
+    c = np.random.default_rng(1).normal(size=N)
+    value = np.polynomial.legendre.legval(nodes, c) @ bw.lagrange(jnp.array(x), N)
+    np.testing.assert_allclose(value, np.polynomial.legendre.legval(x, c), atol=1e-12)
 
 
 M_MU, M_B, M_K = 0.1056583745, 5.27934, 0.493677
@@ -214,7 +252,7 @@ def test_random_points_are_finite(panels):
 def test_float32():
     """Single precision: 1e-4 for widths of 1e-3 and more."""
     p, _ = make_panels([(np.sqrt(1.1), np.sqrt(2.0))], singular=[0.0, LOW], sqrt_points=[])
-    p32 = p._replace(**{k: getattr(p, k).astype(np.float32) for k in ("center", "half", "q", "w", "project")})
+    p32 = p._replace(**{k: getattr(p, k).astype(np.float32) for k in ("center", "half", "q", "w")})
     m, g = jnp.array([1.2], jnp.float32), jnp.array([1.2e-3], jnp.float32)
     w = bw.weights(p32, m, g)
     assert w.sq.dtype == jnp.float32

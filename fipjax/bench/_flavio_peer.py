@@ -1,7 +1,6 @@
 """Time flavio. Runs in a Python that has flavio; reads a JSON request from standard input, prints one JSON line."""
 
 import json
-import re
 import sys
 import time
 import warnings
@@ -13,15 +12,15 @@ import numpy as np
 
 def arguments(name):
     """'<O>(process)[a,b]' as the arguments of flavio's prediction functions."""
-    match = re.fullmatch(r"(.*?)(?:\[([^\]]*)\])?", name)
-    bin_ = [float(x) for x in match[2].split(",")] if match[2] else []
-    return match[1], bin_
+    head, _, inside = name.partition("[")
+    return head, [float(x) for x in inside.rstrip("]").split(",")] if inside else []
 
 
 def main():
     warnings.simplefilter("ignore")
     request = json.load(sys.stdin)
     calls = [arguments(name) for name in request["observables"]]
+    asked, calls = len(calls), [c for c in calls if c[0] in flavio.Observable.instances]
     rng = np.random.default_rng(request.get("seed", 1))
     wall, cpu = [], []
     for i in range(request["points"] + 1):
@@ -41,6 +40,7 @@ def main():
         "peer": "flavio",
         "versions": {name: version(name) for name in ("flavio", "wilson", "numpy")},
         "observables": len(calls),
+        "left_out": asked - len(calls),
         "points": len(wall),
         "nuisances": bool(request.get("nuisances")),
         "seconds_per_point": {"median": float(np.median(wall)), "min": min(wall), "cpu_median": float(np.median(cpu))},
