@@ -1,6 +1,6 @@
 """Points per second of the likelihood, value and gradient, next to flavio and EOS in the same run: what ``fipjax bench`` prints.
 
-    python benchmarks/likelihood.py [CASE ...] [--points N] [--no-peers] [--no-float32] [-o FILE.json]
+python benchmarks/likelihood.py [CASE ...] [--points N] [--no-peers] [--no-float32] [-o FILE.json]
 """
 
 import sys

@@ -104,6 +104,14 @@ def write(path: str | os.PathLike, data) -> None:
         raise InputError(f"cannot write {str(path)!r}: {err.strerror or err}") from None
 
 
+def check_hdf5(path: str | os.PathLike) -> None:
+    """OSError for a file that is damaged; h5netcdf, given one, leaves a message on stderr later."""
+    import h5py
+
+    with h5py.File(path, "r"):
+        pass
+
+
 def read(path: str | os.PathLike) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
     """Groups ``posterior`` and ``sample_stats`` as numpy arrays, and the attributes of the posterior group.
 
@@ -119,6 +127,8 @@ def read(path: str | os.PathLike) -> tuple[dict[str, dict[str, np.ndarray]], dic
         raise InputError(f"cannot read {str(path)!r}: no such file")
     for group in ("posterior", "sample_stats"):
         try:
+            if not is_store:
+                check_hdf5(path)
             how = {"engine": "zarr", "consolidated": False} if is_store else {"engine": _ENGINE}
             with xarray.open_dataset(str(path), group=group, **how) as data:
                 groups[group] = {ours.get(str(k), str(k)): np.array(v.values) for k, v in data.data_vars.items()}

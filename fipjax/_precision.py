@@ -25,8 +25,8 @@ def configure() -> str:
     if asked == "float32" or (asked == "" and x64 in _OFF and x64 != ""):
         jax.config.update("jax_enable_x64", False)
         warnings.warn(
-            "fipjax runs in float32: loop functions and bin integrals keep about 1e-4 relative accuracy, "
-            "resonances narrower than Gamma/m = 1e-4 less; unset JAX_ENABLE_X64 and FIPJAX_PRECISION for float64",
+            "fipjax runs in float32: chi2 of the data keeps 0.05 in the allowed region (docs/float32.md), resonances narrower "
+            "than Gamma/m = 1e-4 less; unset JAX_ENABLE_X64 and FIPJAX_PRECISION for float64",
             stacklevel=3,
         )
         return "float32"

@@ -413,6 +413,8 @@ class Likelihood:
         d = self.dataset
         r = (shifted - jnp.asarray(d.value - self._offset)[:, None]) / self._scale[:, None]
         r = r * jnp.where(r > 0, self._above[:, None], self._below[:, None])
+        if r.dtype == jnp.float32:
+            r = jnp.clip(r, -1e15, 1e15)  # its square and the sum over all stay below 3e38
         t = jnp.einsum("ij,jb->ib", jnp.asarray(self._whiten), r, precision="highest")
         return jnp.sum(t * t, axis=0)
 

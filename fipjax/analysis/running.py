@@ -72,7 +72,7 @@ class Flow:
     pole: Any
 
 
-def _solve(start, mu0, mu1, cut, q_phi, points, rtol):
+def _solve(start, mu0, mu1, cut, q_phi, points, rtol, loops):
     import diffrax
 
     # one vector: compiles several times faster than a tree
@@ -84,7 +84,7 @@ def _solve(start, mu0, mu1, cut, q_phi, points, rtol):
         return jnp.minimum(jnp.log(cut / jnp.max(jnp.abs(y))), EPS_CUT - jnp.abs(y[order]))
 
     length = jnp.log(mu1 / mu0)
-    term = diffrax.ODETerm(lambda t, y, args: length * ravel_pytree(rge.beta(unravel(y), q_phi))[0])
+    term = diffrax.ODETerm(lambda t, y, args: length * ravel_pytree(rge.beta(unravel(y), q_phi, loops))[0])
     saveat = diffrax.SaveAt(subs=[diffrax.SubSaveAt(t1=True), diffrax.SubSaveAt(ts=jnp.linspace(0.0, 1.0, points))])
     solution = diffrax.diffeqsolve(
         term, diffrax.Tsit5(), 0.0, 1.0, 1e-3, flat, saveat=saveat, max_steps=4096, throw=False,
@@ -105,30 +105,33 @@ def _root_finder():
     return optimistix.Newton(rtol=1e-8, atol=1e-8)
 
 
-@partial(jax.jit, static_argnames=("points", "rtol"))
-def _run(start, mu0, mu1, cut, q_phi, points, rtol):
-    return jax.vmap(lambda y: _solve(y, mu0, mu1, cut, q_phi, points, rtol), in_axes=-1, out_axes=-1)(start)
+@partial(jax.jit, static_argnames=("points", "rtol", "loops"))
+def _run(start, mu0, mu1, cut, q_phi, points, rtol, loops):
+    return jax.vmap(lambda y: _solve(y, mu0, mu1, cut, q_phi, points, rtol, loops), in_axes=-1, out_axes=-1)(start)
 
 
 def run(
     start: Mapping[str, Any], mu0: float = MU_MATCH, mu1: float = M_PLANCK, *, cut: float = CUT, q_phi: float = 3.0,
-    points: int = 101, rtol: float = 1e-8,
+    points: int = 101, rtol: float = 1e-8, loops: int = 1,
 ) -> Flow:  # fmt: skip
     """Flow of all couplings from mu0 to mu1 (GeV), ``points`` scales evenly in the logarithm.
 
     start: couplings as `benchmark` gives them, batch last or none.  cut: where a pole ends a flow.  q_phi: charge of Phi (3 in the
-    paper's text, 1/2 in its footnote 6).  rtol: local accuracy; 1e-8 gives five digits at the Planck mass.  `stop` and the
+    paper's text, 1/2 in its footnote 6).  rtol: local accuracy; 1e-8 gives five digits at the Planck mass.  loops: of the
+    gauge couplings, 1 or 2; all others run at one loop.  `stop` and the
     couplings can be differentiated by ``start``.
     """
     try:
         import diffrax  # noqa: F401
     except ImportError:
         raise InputError("running needs diffrax (install fipjax[rge])") from None
+    if loops not in (1, 2):
+        raise InputError(f"loops = {loops!r} (allowed: 1, 2)")
     start = {k: jnp.asarray(v, dtype=float) for k, v in start.items()}
     single = start["g3"].ndim == 0
     if single:
         start = {k: v[..., None] for k, v in start.items()}
-    stop, pole, failed, ys = _run(start, mu0, mu1, cut, q_phi, int(points), float(rtol))
+    stop, pole, failed, ys = _run(start, mu0, mu1, cut, q_phi, int(points), float(rtol), loops)
     # steps ran out right at a singularity: count as a pole
     pole = pole | failed
     # diffrax stores the scale first

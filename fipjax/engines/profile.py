@@ -283,6 +283,7 @@ def _variable(name: str) -> str:
 def is_profile(path: str | os.PathLike) -> bool:
     """Whether a netCDF file is a profile that fipjax wrote."""
     try:
+        _arviz.check_hdf5(path)
         with _arviz._xarray().open_dataset(str(path), engine="h5netcdf") as data:
             return "fipjax_profile" in data.attrs
     except (OSError, KeyError, ValueError):

@@ -229,7 +229,8 @@ def _over_transverse(form, factor):
 
 def _prime(form, factor):
     def formula(v, c):
-        return factor * v[form, _S] / jnp.sqrt(-v["J2s", _S] * v["J2c", _S])
+        # J2s > 0 > J2c; their product would underflow in float32
+        return factor * v[form, _S] / (jnp.sqrt(jnp.abs(v["J2s", _S])) * jnp.sqrt(jnp.abs(v["J2c", _S])))
 
     return formula
 

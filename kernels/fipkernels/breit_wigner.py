@@ -199,6 +199,7 @@ def lagrange(x, n: int):
     a, b = jnp.ones_like(x), x
     for k in range(1, n):
         a, b = b, ((2 * k + 1) * x * b - k * a) / (k + 1)
+    b = once(b)
     nodes, _, slope = _nodes_first(n, x.dtype)
     gap = x[..., None, :] - nodes
     close = jnp.abs(gap) < _CLOSE
@@ -362,7 +363,7 @@ def weights(panels: Panels, mass, width, scheme: str = "sqrt_q2", resolution: fl
         fade = jnp.exp(-((width / resolution) ** 2))
         angle = jnp.sum(vi, axis=1)
         change = jnp.where(near, fade * (-jnp.pi * _share(panels, mass, resolution) - angle), 0.0)
-        vi = vi + change[:, None, :] * _lagrange_at(panels, mass)
+        vi = once(vi + once(change)[:, None, :] * _lagrange_at(panels, mass))
     # 1/(q - q2)
     q = jnp.asarray(panels.q)[..., None]
     dr, di = q - r2, -i2

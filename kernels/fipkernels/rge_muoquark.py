@@ -79,6 +79,58 @@ def beta_gauge(c, q_phi: float = 3.0, s1: bool = True):
     }
 
 
+# Weyl fermions and complex scalars: (number of copies, SU(3), SU(2) dimension, y, x); x of Phi is a parameter
+FERMIONS = (
+    (3, 3, 2, 1 / 6, 1 / 3), (3, 3, 1, 2 / 3, 1 / 3), (3, 3, 1, -1 / 3, 1 / 3),
+    (1, 1, 2, -1 / 2, -3.0), (1, 1, 1, -1.0, -3.0), (1, 1, 1, 0.0, -3.0), (2, 1, 2, -1 / 2, 0.0), (2, 1, 1, -1.0, 0.0),
+)  # fmt: skip
+SCALARS = ((1, 1, 2, 1 / 2, 0.0), (1, 1, 1, 0.0, math.nan), (1, 3, 1, 1 / 3, 8 / 3), (1, 3, 3, 1 / 3, 8 / 3))
+_CASIMIR3, _CASIMIR2 = {1: 0.0, 3: 4 / 3}, {1: 0.0, 2: 3 / 4, 3: 2.0}
+# fermions of a Yukawa coupling and its number of components, sum |y_abc|^2 for y = 1
+_VERTICES = {
+    "y_u": ("q", "u", 6), "y_d": ("q", "d", 6), "y_mu": ("l", "e", 2), "y_nu": ("l", "nu", 2),
+    "eta3": ("q", "l", 18), "eta1L": ("q", "l", 6), "eta1R": ("u", "e", 3), "etat": ("d", "nu", 3),
+}  # fmt: skip
+_GROUPS = {"q": (3, 2), "u": (3, 1), "d": (3, 1), "l": (1, 2), "e": (1, 1), "nu": (1, 1)}
+
+
+def beta_gauge_two_loop(c, q_phi: float = 3.0, *, fermions=FERMIONS, scalars=SCALARS):
+    """(16 pi^2)^2 times the two-loop part of d/dln(mu) of g3, g2, gY, gX, eps, in MS-bar.
+
+    Machacek, Vaughn, Nucl. Phys. B222 (1983) 83, eq. (6.1): gauge and Yukawa couplings; quartic ones enter at three loops.  With
+    kinetic mixing the self-energies of two abelian fields carry the product of charges of both, and abelian exchange inside the
+    loop that of :func:`charge_product`.  fermions, scalars: the content, rows (copies, SU(3) and SU(2) dimension, y, x).
+    """
+    g3, g2, g_y, g_x, eps = (c[k] for k in GAUGE)
+    s3 = s2 = yy = yx = xx = jnp.zeros_like(g3)
+    own3, own2 = -34 / 3 * 9 * g3 * g3, -34 / 3 * 4 * g2 * g2
+    # per multiplet: 4 kappa C for a Weyl fermion (kappa = 1/2), 4 C for a complex scalar; then the parts with C of the gauge field
+    for weight, adjoint, rows in ((2.0, 10 / 3, fermions), (4.0, 2 / 3, scalars)):
+        for copies, d3, d2, y, x in rows:
+            x = q_phi if math.isnan(x) else x
+            c3, c2 = _CASIMIR3[d3], _CASIMIR2[d2]
+            inside = weight * copies * d3 * d2 * (c3 * g3 * g3 + c2 * g2 * g2 + charge_product((y, x), (y, x), g_y, g_x, eps))
+            own = copies * d3 * d2 * adjoint
+            # index of a multiplet: dimension x Casimir/dimension of the group
+            s3 = s3 + (inside + 3 * own * g3 * g3) * c3 / 8
+            s2 = s2 + (inside + 2 * own * g2 * g2) * c2 / 3
+            yy, yx, xx = yy + y * y * inside, yx + y * x * inside, xx + x * x * inside
+    for name, (one, two, components) in _VERTICES.items():
+        if name in c:
+            square = components * jnp.sum(c[name] ** 2, axis=tuple(range({"y_u": 2, "y_d": 2, "y_mu": 0, "y_nu": 0}.get(name, 1))))
+            for f in (one, two):
+                (y, x), (d3, d2) = CHARGES[f], _GROUPS[f]
+                s3, s2 = s3 - _CASIMIR3[d3] / 8 * square, s2 - _CASIMIR2[d2] / 3 * square
+                yy, yx, xx = yy - y * y * square, yx - y * x * square, xx - x * x * square
+    return {
+        "g3": g3**3 * (own3 + s3),
+        "g2": g2**3 * (own2 + s2),
+        "gY": yy * g_y**3,
+        "gX": xx * g_x**3,
+        "eps": 2.0 * yx * g_y * g_x + eps * (yy * g_y * g_y + xx * g_x * g_x),
+    }
+
+
 def exact_abelian(ln_ratio, g_y, g_x, eps, q_phi: float = 3.0, s1: bool = True):
     """(gY, gX, eps) at mu from their values at mu0, ln_ratio = ln(mu/mu0): exact solution of the one-loop equations, elementwise.
 
@@ -302,9 +354,14 @@ def beta_masses(c, q_phi: float = 3.0):
     }
 
 
-def beta(c, q_phi: float = 3.0):
-    """d/dln(mu) of every coupling in ``c`` (masses only if they are there), same keys and shapes."""
+def beta(c, q_phi: float = 3.0, loops: int = 1):
+    """d/dln(mu) of every coupling in ``c`` (masses only if they are there), same keys and shapes.
+
+    loops = 2: the gauge couplings at two loops (:func:`beta_gauge_two_loop`), all others at one.
+    """
     out = {**beta_gauge(c, q_phi), **beta_yukawa(c), **beta_quartic(c, q_phi)}
+    if loops == 2:
+        out |= {k: out[k] + v / LOOP for k, v in beta_gauge_two_loop(c, q_phi).items()}
     if MASSES[0] in c:
         out |= beta_masses(c, q_phi)
     return {k: v / LOOP for k, v in out.items()}

@@ -130,6 +130,24 @@ AT_PLANCK = {
 }  # fmt: skip
 
 
+@pytest.mark.validate
+def test_two_loop_gauge_running():
+    """Poles move down from 3.1e18 and 1.3e11 GeV: abelian two-loop terms are positive.  Regression of own numbers, 1 %."""
+    pytest.importorskip("diffrax")
+    from fipjax.analysis import running
+
+    start = running.benchmark(gX=np.array([0.1, 0.15, 0.25]))
+    one, two = running.run(start), running.run(start, loops=2)
+    np.testing.assert_array_equal(two.pole, [False, True, True])
+    np.testing.assert_allclose(np.asarray(two.stop)[1:], [2.07e18, 4.05e10], rtol=0.01)
+    # at the Planck mass without a pole: one per cent of gX, two of g2
+    for name, shift in (("g3", 5e-4), ("g2", 0.023), ("gX", 0.0094)):
+        ratio = float(two.couplings[name][-1, 0] / one.couplings[name][-1, 0])
+        assert ratio == pytest.approx(1.0 + shift, abs=1e-3)
+    with pytest.raises(fipjax.InputError, match="loops"):
+        running.run(start, loops=3)
+
+
 def test_running():
     """One batch: benchmark, three gX, larger quartics, no portals.  Couplings at the Planck mass to the digits of the notes; poles
     at 3.1e18, 3.5e14, 1.3e11 and 4e17 GeV (two digits or one); the exact gauge solution; floors of the portals."""

@@ -318,3 +318,14 @@ def test_a_model_of_ones_own_is_reported_without_bounds(files, tmp_path):
     fit.save(tmp_path / "fit.json")
     text = Page(render(collect([tmp_path / "fit.json"]))).text
     assert "unknown model" in text and "Best fit" in text and "Bounds at the best point" not in text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"fixed": {"gamma_V": ["a", "b"]}}, {"priors": {"m_V": {"prior": "flat", "min": "a"}}}, {"constraints": 3}, {"data": ["x"]}],
+)
+def test_an_odd_fingerprint_is_no_obstacle(files, tmp_path, odd):
+    fit = fipjax.load_fit(files.fit)
+    fit.fingerprint = {**fit.fingerprint, **odd}
+    fit.save(tmp_path / "fit.json")
+    assert "Best fit" in Page(render(collect([tmp_path / "fit.json"]), compute=False)).text

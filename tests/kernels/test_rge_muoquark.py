@@ -306,3 +306,58 @@ def test_batches_and_gradients():
     assert float(rge.stability(zero() | {k: jnp.array(0.1) for k in ("lH", "lPhi", "l1", "l3")})) == pytest.approx(0.1)
     unstable = zero() | {k: jnp.array(0.1) for k in ("lH", "lPhi", "l1", "l3")} | {"n3": jnp.array(-0.4)}
     assert float(rge.stability(unstable)) == pytest.approx(-0.3)
+
+
+# -- two loops ----------------------------------------------------------------------------------------------------------
+
+
+def test_content_gives_the_one_loop_sums():
+    """The table of multiplets behind the two-loop terms: 2/3 per Weyl fermion and 1/3 per complex scalar."""
+    sums = np.zeros(3)
+    for weight, rows in ((2 / 3, rge.FERMIONS), (1 / 3, rge.SCALARS)):
+        for copies, d3, d2, y, x in rows:
+            x = 3.0 if np.isnan(x) else x
+            sums += weight * copies * d3 * d2 * np.array([y * y, y * x, x * x])
+    np.testing.assert_allclose(sums, rge.abelian_sums(3.0), rtol=1e-14)
+
+
+def test_two_loop_standard_model():
+    """b_ij of the Standard Model (Machacek, Vaughn 1983; without the factor 3/5 of SU(5)): rows Y, 2, 3; and the top's share."""
+    fermions = [
+        (3, *row[1:4], 0.0) for row in ((3, 3, 2, 1 / 6), (3, 3, 1, 2 / 3), (3, 3, 1, -1 / 3), (3, 1, 2, -1 / 2), (3, 1, 1, -1))
+    ]
+    content = {"fermions": fermions, "scalars": [(1, 1, 2, 1 / 2, 0.0)]}
+    expected = np.array([[199 / 18, 9 / 2, 44 / 3], [3 / 2, 35 / 6, 12.0], [11 / 6, 9 / 2, -26.0]])
+    top = np.array([-17 / 6, -3 / 2, -2.0])
+    rng = np.random.default_rng(3)
+    for _ in range(3):
+        g, y = rng.uniform(0.3, 1.2, 3), rng.uniform(0.5, 1.0)
+        c = {"gY": g[0], "g2": g[1], "g3": g[2], "gX": 0.2, "eps": 0.0, "y_u": jnp.zeros((3, 3)).at[2, 2].set(y)}
+        out = rge.beta_gauge_two_loop(c, **content)
+        want = g**3 * (expected @ g**2 + top * y * y)
+        np.testing.assert_allclose([out["gY"], out["g2"], out["g3"]], want, rtol=1e-12)
+
+
+def test_two_loop_mixing_is_a_rotation():
+    """Only products of charges with couplings matter: in a basis where X is X + a Y, the same matrix of self-energies.
+
+    The sums are bilinear in (gY y, gX x), so doubling every x and halving gX changes nothing but the scale of gX."""
+    c = {
+        "g3": 1.0,
+        "g2": 0.6,
+        "gY": 0.4,
+        "gX": 0.3,
+        "eps": 0.2,
+        "eta3": jnp.array([0.1, 0.2, 0.4]),
+        "eta1R": jnp.array([0.0, 0.1, 0.3]),
+    }
+    one = rge.beta_gauge_two_loop({k: v for k, v in c.items() if not k.startswith("eta")}, 3.0)
+    twice = [[(n, a, b, y, 2 * (3.0 if np.isnan(x) else x)) for n, a, b, y, x in rows] for rows in (rge.FERMIONS, rge.SCALARS)]
+    plain = {k: v for k, v in c.items() if not k.startswith("eta")} | {"gX": 0.15}
+    two = rge.beta_gauge_two_loop(plain, fermions=twice[0], scalars=twice[1])
+    for k, factor in (("g3", 1.0), ("g2", 1.0), ("gY", 1.0), ("gX", 0.5), ("eps", 1.0)):
+        assert float(two[k]) == pytest.approx(factor * float(one[k]), rel=1e-13)
+    # Yukawa couplings only slow gauge couplings down: -sum of charges squared
+    full = rge.beta_gauge_two_loop(c, 3.0)
+    s3 = 18 * (0.01 + 0.04 + 0.16) * (4 / 3) / 8 + 3 * (0.01 + 0.09) * (4 / 3) / 8
+    assert float(full["g3"] - one["g3"]) == pytest.approx(-s3, rel=1e-12)
