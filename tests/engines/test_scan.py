@@ -446,7 +446,7 @@ def test_source_and_settings_of_a_likelihood_count(tmp_path, monkeypatch):
     assert len(manifest["source"]["physics"]) == 16 and manifest["settings"] == {"conventions": "default", "covariance_at": None}
     assert source.provenance(Toy()) == {}
     printed = fipjax.Likelihood("deft44", "2021", "none", conventions="as_printed", **options)
-    with pytest.raises(InputError, match=r"settings.conventions = 'default' there, 'as_printed' here"):
+    with pytest.raises(InputError, match=r"conventions = 'default' there, 'as_printed' here"):
         scan(printed, spec, path, progress=False)
     monkeypatch.setattr(source, "physics_source", lambda: "0123456789abcdef")
     with pytest.raises(InputError, match=r"the source code of fipjax's physics = '\w{16}' there, '0123456789abcdef' here"):
