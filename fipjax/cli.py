@@ -441,15 +441,6 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--conventions", default="default", help="default, as_printed (errors of the papers included) or flavio")
     p.add_argument("--json", action="store_true", help="print JSON")
 
-    def positive(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = 0
-        if value < 1:
-            raise argparse.ArgumentTypeError(f"{text!r} (allowed: a positive integer)")
-        return value
-
     for name, function, text, default in (
         ("scan", _scan, "scan a grid or quasi-random points into a resumable store", "scan.zarr"),
         ("fit", _fit, "best fit with errors and pulls", "fit.json"),
@@ -465,16 +456,16 @@ def build_parser() -> argparse.ArgumentParser:
             p.add_argument("--worker", metavar="I/N", help="compute part I (from 0) of N of the store")
             p.add_argument("--distributed", action="store_true", help="one of several processes that JAX or --coordinator finds")
             p.add_argument("--coordinator", metavar="HOST:PORT", help="address of process 0, with --distributed")
-            p.add_argument("--processes", type=positive, metavar="N", help="number of processes, with --distributed")
+            p.add_argument("--processes", type=commands.positive, metavar="N", help="number of processes, with --distributed")
             p.add_argument("--process-id", type=int, metavar="I", help="number of this process (from 0), with --distributed")
-            p.add_argument("--wait", type=positive, metavar="SECONDS", help="how long to wait for the others (300)")
+            p.add_argument("--wait", type=commands.positive, metavar="SECONDS", help="how long to wait for the others (300)")
             p.add_argument("--takeover", action="store_true", help="after its own part, compute what other workers have not")
         if name == "fit":
-            p.add_argument("--starts", type=positive)
+            p.add_argument("--starts", type=commands.positive)
         if name == "sample":
-            p.add_argument("--chains", type=positive)
-            p.add_argument("--warmup", type=positive)
-            p.add_argument("--draws", type=positive)
+            p.add_argument("--chains", type=commands.positive)
+            p.add_argument("--warmup", type=commands.positive)
+            p.add_argument("--draws", type=commands.positive)
             p.add_argument("--seed", type=int)
     p = command("plot", _plot, "draw the right picture for each file")
     p.add_argument("files", nargs="+", metavar="FILE")

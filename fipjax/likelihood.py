@@ -404,11 +404,7 @@ class Likelihood:
             full[name] = jnp.full(b, value)
         return build_theory(self.model, full, self.context.conventions)
 
-    def _chi2(self, prediction):
-        """chi2 (B,) of predictions (n, B)."""
-        return self._chi2_of(prediction - jnp.asarray(self._offset)[:, None])
-
-    def _chi2_of(self, shifted):
+    def _chi2(self, shifted):
         """chi2 (B,) of predictions without their offset, (n, B)."""
         d = self.dataset
         r = (shifted - jnp.asarray(d.value - self._offset)[:, None]) / self._scale[:, None]
@@ -441,7 +437,7 @@ class Likelihood:
     def _block(self, x):
         theory = self.theory(x)
         b = next(iter(x.values())).shape[0]
-        chi2 = jnp.broadcast_to(self._chi2_of(self._shifted(theory, x)), (b,))
+        chi2 = jnp.broadcast_to(self._chi2(self._shifted(theory, x)), (b,))
         log_prob = -0.5 * chi2
         allowed = jnp.ones((b,), bool)
         for c in self.constraints:
@@ -531,7 +527,7 @@ class Likelihood:
 
     def sm_chi2(self) -> float:
         """chi2 of the Standard Model."""
-        return float(self._chi2_of(jnp.asarray(self.sm_predictions() - self._offset)[:, None])[0])
+        return float(self._chi2(jnp.asarray(self.sm_predictions() - self._offset)[:, None])[0])
 
     def pulls(self, x: Mapping[str, float]) -> list[dict[str, Any]]:
         """Per measurement: prediction, SM, measured value, total error on the side of the prediction, pull (pred - meas)/error."""
@@ -584,7 +580,7 @@ class Likelihood:
             "fixed": {n: (v if not isinstance(v, complex) else [v.real, v.imag]) for n, v in self.fixed.items()},
             "data_hash": digest.hexdigest()[:16],
             "sm_chi2": round(self.sm_chi2(), 6),
-            "precision": "float64" if jax.config.values["jax_enable_x64"] else "float32",
+            "precision": "float32" if single() else "float64",
             "version": __version__,
             **plugins.provenance(self.model, self.constraints, self.dataset.observables),
         }

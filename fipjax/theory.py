@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from fipkernels.dark_photon import E_CHARGE
-from fipkernels.quadratic import evaluate_polynomial
+from fipkernels.quadratic import evaluate_polynomial, pad
 from fipkernels.widths import share
 
 Array = jax.Array
@@ -122,11 +122,7 @@ def poly_sum(a: Array | None, b: Array | None, sign: float = 1.0) -> Array | Non
     if b is None:
         return a
     k = max(a.shape[0], b.shape[0])
-
-    def pad(p):
-        return jnp.concatenate([p, jnp.zeros((k - p.shape[0], *p.shape[1:]), p.dtype)]) if p.shape[0] < k else p
-
-    return pad(a) + sign * pad(b)
+    return pad(a, k) + sign * pad(b, k)
 
 
 def evaluate_at(poly: Array | None, q2: Array) -> Array:

@@ -25,12 +25,16 @@ def peer_python(name: str) -> Path | None:
     return None
 
 
+def own_environment() -> dict[str, str]:
+    """Environment for another Python: without the module paths of this one."""
+    return {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+
+
 def _run(name: str, request: dict) -> dict | None:
     python = peer_python(name)
     if python is None:
         return None
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    environment |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
+    environment = own_environment() | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
     environment["EOS_MAX_THREADS"] = "1"
     done = subprocess.run(
         [str(python), str(HERE / f"_{name}_peer.py")],

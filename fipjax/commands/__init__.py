@@ -6,9 +6,21 @@ gets the parsed arguments.  Heavy imports belong inside the function: ``fipjax -
 
 from __future__ import annotations
 
+import argparse
 import importlib
 
 MODULES: tuple[str, ...] = ("verify", "compare", "export", "report", "bench")
+
+
+def positive(text: str) -> int:
+    """Type of an argument that is a positive integer."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} (allowed: a positive integer)")
+    return value
 
 
 def add_all(command) -> None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
+
+from fipjax.commands import positive
 
 
 def add(command) -> None:
     p = command("bench", _bench, "points per second here, beside the machine's ceilings and installed peers (flavio, EOS)")
     p.add_argument("case", nargs="*", metavar="CASE", help="table1, dark_z, deft64, eos; default: all")
-    p.add_argument("--points", type=_positive, default=65536)
+    p.add_argument("--points", type=positive, default=65536)
     p.add_argument("--no-peers", action="store_true", help="do not run flavio and EOS")
     p.add_argument("--no-float32", action="store_true", help="only float64")
     p.add_argument("-o", "--output", metavar="FILE.json", help="also write the numbers to a file")
     p.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _positive(text: str) -> int:
-    value = int(text) if text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} (allowed: a positive integer)")
-    return value
 
 
 def _bench(args) -> None:

@@ -83,12 +83,15 @@ class Request:
 
     def run(self) -> tuple[str, list[float | str]]:
         """(version, values), a text where flavio has no number.  Raises MissingDependency or InputError."""
+        from fipjax.bench.peers import own_environment
+
         python = flavio_python()
-        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
         script = Path(__file__).parents[1] / "_flavio_peer.py"
         text = json.dumps({"calls": self.calls, "points": self.points})
         try:
-            done = subprocess.run([python, str(script)], input=text, capture_output=True, text=True, env=environment, check=False)
+            done = subprocess.run(
+                [python, str(script)], input=text, capture_output=True, text=True, env=own_environment(), check=False
+            )
         except OSError as err:
             raise InputError(f"cannot start {python!r}: {err.strerror or err}") from None
         try:

@@ -43,9 +43,4 @@ def provenance(like: Any) -> dict[str, Any]:
         "conventions": arguments.get("conventions", "default"),
         "covariance_at": None if at is None else {k: repr(complex(v)) for k, v in sorted(at.items())},
     }
-    source: dict[str, Any] = {"physics": physics_source()}
-    if "own" not in like.fingerprint():
-        from fipjax import plugins
-
-        source |= plugins.provenance(like.model, like.constraints, like.dataset.observables).get("own", {})
-    return {"source": source, "settings": settings}
+    return {"source": {"physics": physics_source()}, "settings": settings}

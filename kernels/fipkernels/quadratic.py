@@ -473,7 +473,8 @@ class Rows(NamedTuple):
     light: tuple[jax.Array, ...]
 
 
-def _pad(poly, k: int):
+def pad(poly, k: int):
+    """A polynomial (K, ...) with zeros up to k coefficients."""
     return jnp.concatenate([poly, jnp.zeros((k - poly.shape[0], *poly.shape[1:]), poly.dtype)]) if poly.shape[0] < k else poly
 
 
@@ -496,7 +497,7 @@ def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), 
     light = []
     for (kind, first, second), polys in groups.items():
         k, b = max(p.shape[0] for p in polys), max(p.shape[1] for p in polys)
-        stacked = [jnp.broadcast_to(_pad(p, k), (k, b)) for p in polys]
+        stacked = [jnp.broadcast_to(pad(p, k), (k, b)) for p in polys]
         factor = once(jnp.stack(stacked, axis=1))[:, None, :, None, :]  # (K, 1, R, 1, B)
         weight = getattr(weights[first], kind) if second < 0 else cross[first, second][kind == "xim"]
         light.append(evaluate_polynomial(factor, jnp.asarray(q2)[:, None, :, None]) * weight[:, None])

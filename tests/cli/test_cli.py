@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from fipjax.cli import main
+from command_line import run
 
 RUN = """
 [model]
@@ -42,12 +41,6 @@ chains = 2
 warmup = 150
 draws = 100
 """
-
-
-def run(capsys, *args):
-    code = main(list(args))
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 @pytest.mark.parametrize("command", ["models", "observables", "constraints", "data"])

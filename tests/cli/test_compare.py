@@ -10,22 +10,16 @@ import sys
 
 import numpy as np
 import pytest
+from command_line import run
 from scipy.integrate import quad
 
 import fipjax
 from fipjax import wcxf
-from fipjax.cli import main
 from fipjax.commands import compare
 from fipjax.errors import InputError
 from fipjax.models import wet
 
 LIGHT = {"m_V": 2.0, "gamma_V": 0.1, "C4_bsV": 3e-7 + 2e-7j, "C4p_bsV": 1e-7, "C4_mumuV": -0.02, "C4t_mumuV": 0.01, "C6_bsV": 1e-8}
-
-
-def run(capsys, *args):
-    code = main(list(args))
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def sets(params):

@@ -8,10 +8,10 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from command_line import run
 
 import fipjax
 from fipjax import plugins
-from fipjax.cli import main
 from fipjax.constraints import CONSTRAINTS
 from fipjax.errors import InputError
 from fipjax.models import MODELS, get_model
@@ -52,12 +52,6 @@ def files(tmp_path, monkeypatch):
     (tmp_path / "run.toml").write_text(run + 'constraints = ["my_bound"]\nuncertainties = "none"\n')
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(capsys, *args):
-    code = main(list(args))
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def test_model_of_the_documentation_is_the_shipped_one(files, capsys):

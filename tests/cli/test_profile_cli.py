@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from command_line import run
 
 import fipjax
-from fipjax.cli import main
 
 RUN = """
 [model]
@@ -33,12 +33,6 @@ particles = 300
 repeats = 2
 moves = 2
 """
-
-
-def run(capsys, *args):
-    code = main(list(args))
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def write(tmp_path, text):
