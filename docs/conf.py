@@ -40,7 +40,8 @@ html_show_sourcelink = False
 html_copy_source = False
 html_math_renderer = "mathml"
 html_theme_options = {} if THIN else {"navigation_with_keys": True, "top_of_page_buttons": []}
-pygments_style = "sphinx"
+pygments_style = "friendly"
+pygments_dark_style = "monokai"
 highlight_language = "text"
 
 # `vector` in a docstring is a name; what cannot be found is shown as code

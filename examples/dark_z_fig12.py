@@ -32,7 +32,7 @@ SIGN = {"as_printed": 1.0, "default": -1.0}
 FIXED = {name: {k: MIXING[name][k] for k in ("epsilon", "epsilon_Z")} for name in "BC"}
 BOUNDS = {
     "Kmunu_inv": r"$K\to\mu\nu$ inv", "W_width": r"$\Gamma_W$", "trident_ccfr": "trident (CCFR)",
-    "dp_prompt": r"prompt $A'\to\mu\mu$",
+    "dp_prompt": r"prompt $A′\to\mu\mu$",
     "Kpi_inv_na62": r"$K\to\pi$ inv", "BKinv_babar": r"$B\to K$ inv",
 }  # fmt: skip
 

@@ -59,7 +59,8 @@ def main() -> None:
             ax.plot(masses, np.where(w > 0, w, np.nan), color=colour, ls=dashes, lw=1.0, label=name(eps, eps_z))
         ax.set(xscale="log", yscale="log", xlim=(0.136, 3.0), ylim=(1e-17, 1e-5))
         ax.set_xticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
-        ax.set_xticks([], minor=True)
+        ax.set_xticks([0.15, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.5, 2.5], [""] * 9, minor=True)
+        ax.set_yticks(10.0 ** np.arange(-17, -4), [""] * 13, minor=True)
 
     curve_figure(args, "dark_z_fig2", r"$\Gamma(Z_D\to\mathrm{hadrons})$ [GeV]", 2.9, draw)
 

@@ -103,6 +103,8 @@ def main() -> None:
             Patch(fc=st.BANDS[1], ec=st.EDGES[1], label=r"all of 2021, $2\sigma$"),
             Line2D([], [], color=st.VERMILLION, label=r"reduced, 1 and $2\sigma$"),
             Line2D([], [], ls="", marker="*", ms=7, mfc=st.ORANGE, mec="black", mew=0.5, label="best fit of the paper"),
+            Line2D([], [], ls="", marker="o", ms=3.5, mfc="white", mec="black", mew=0.7, label="best fit, all"),
+            Line2D([], [], ls="", marker="s", ms=3.2, mfc=st.VERMILLION, mec="black", mew=0.5, label="best fit, reduced"),
         ]
         fig.legend(handles=handles, loc="outside upper center", ncols=2)
     for path in st.save(fig, args.out / "muoquark_fig1"):

@@ -73,7 +73,7 @@ def main() -> None:
         for ax in axes:
             ax.set(xscale="log", xlim=(running.MU_MATCH, running.M_PLANCK), xlabel=r"$\mu$ [GeV]")
             ax.set_xticks([1e4, 1e7, 1e10, 1e13, 1e16, 1e19])
-            ax.minorticks_off()
+            ax.set_xticks(10.0 ** np.arange(4, 20), [""] * 16, minor=True)
         axes[0].set_title(r"benchmark, $g_X=0.1$")
         axes[1].set_title(r"benchmark, $g_X=0.1$")
         axes[2].set_title("larger gauge couplings")

@@ -102,11 +102,14 @@ def main() -> None:
 
 def draw(path: Path, like, sets) -> None:
     """Marginals of the model's parameters from all posteriors."""
-    import matplotlib.pyplot as plt
-
     with style.context():
-        fig, axes = plt.subplots(1, len(like.names), figsize=(2.6 * len(like.names), 2.6), layout="constrained")
-        for ax, n in zip(np.atleast_1d(axes), like.names, strict=True):
+        fig = style.new_figure(style.DOUBLE, 3.6)
+        columns = (len(like.names) + 1) // 2
+        grid = fig.subplots(2, columns)
+        axes = grid.ravel()[: len(like.names)]
+        for ax in grid.ravel()[len(like.names) :]:
+            ax.remove()
+        for ax, n in zip(axes, like.names, strict=True):
             every = np.concatenate([s[n] for s in sets.values()])
             signed = np.all(every > 0) or np.all(every < 0)
             log = signed and np.max(np.abs(every)) / np.min(np.abs(every)) > 30
@@ -114,14 +117,13 @@ def draw(path: Path, like, sets) -> None:
             edges = np.linspace(*np.quantile(turn(every), [0.001, 0.999]), 26)
             for (label, s), ls in zip(sets.items(), ("-", "--", ":"), strict=False):
                 h, _ = np.histogram(turn(s[n]), edges, density=True)
-                ax.stairs(h, edges, ls=ls, lw=1.4, label=label)
+                ax.stairs(h, edges, ls=ls, lw=1.0, label=label)
             p = like.parameters[n]
             size = rf"\log_{{10}}\,|{p.latex}|" if log else p.latex
             ax.set_xlabel(style.with_unit(f"${size}$", p.unit))
             ax.set_yticks([])
-        np.atleast_1d(axes)[0].legend(loc="best", fontsize=7)
-        fig.savefig(path, dpi=200)
-        plt.close(fig)
+        fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(sets))
+        fig.savefig(path, dpi=300)
 
 
 if __name__ == "__main__":

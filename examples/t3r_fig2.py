@@ -16,8 +16,8 @@ def main() -> None:
     with st.context():
         fig = st.new_figure(st.COLUMN, 2.5)
         ax = fig.subplots()
-        ax.plot(r, g2.c_phi(r), color=st.BLUE, label=r"$C_{\phi'}(r_{\phi'})$")
-        ax.plot(r, g2.c_a(r), color=st.VERMILLION, ls=(0, (6, 2)), label=r"$C_{A'}(r_{A'})$")
+        ax.plot(r, g2.c_phi(r), color=st.BLUE, label=r"$C_{\phi′}(r_{\phi′})$")
+        ax.plot(r, g2.c_a(r), color=st.VERMILLION, ls=(0, (6, 2)), label=r"$C_{A′}(r_{A′})$")
         for y, t in ((0.5, "1/2"), (2 / 3, "2/3")):
             ax.axhline(y, color=st.GREY, lw=0.6, ls=":")
             ax.text(3.95, y + 0.015, t, ha="right", va="bottom", color=st.GREY, fontsize=st.SMALL)

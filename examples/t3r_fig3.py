@@ -20,7 +20,7 @@ VISIBLE = {
     "E137": (("dp_e137_1209.6083",), st.BLACK),
     "CHARM, Orsay, KEK": (("dp_charm_1908.07525", "dp_kek_1209.6083", "dp_orsay_1209.6083"), st.BLACK),
     "FASER, NA62 dump (2023)": (("dp_faser_2308.05587", "dp_na62_2312.12055"), st.BLACK),
-    r"NA48/2, $\pi^0\to\gamma A'$": (("dp_na48_1504.00607",), st.BLACK),
+    r"NA48/2, $\pi^0\to\gamma A′$": (("dp_na48_1504.00607",), st.BLACK),
     r"BaBar, $4\mu$": (("babar_4mu",), st.BLACK),
     "FASER, run 3": (("dp_proj_faser_run3",), st.VERMILLION),
     "FASER 2": (("dp_proj_faser2",), st.BLUE),
@@ -28,7 +28,7 @@ VISIBLE = {
     "SeaQuest": (("dp_proj_darkquest",), st.GREEN),
 }
 INVISIBLE = {
-    r"NA62, $\pi^0\to\gamma A'$ (2019)": (("dp_na62_1903.08767_inv",), st.BLACK),
+    r"NA62, $\pi^0\to\gamma A′$ (2019)": (("dp_na62_1903.08767_inv",), st.BLACK),
     r"NA64$\mu$ (2024)": (("na64mu_inv",), st.BLACK),
 }
 # what the paper says: allowed ranges, GeV
@@ -99,7 +99,7 @@ def main() -> None:
                             label=r"$\Delta a_\mu$ 2025, $2\sigma$")  # fmt: skip
             st.dress_axis(ax, "x", "log", 1e3 * X[0], 1e3 * X[1])
             ax.set(ylim=(1e3 * Y[0], 1e3 * Y[1]), yticks=range(70, 106, 5))
-            ax.set_xlabel(r"$m_{A'}$ [MeV]   (" + (r"$A'\to\nu_S\bar\nu_S$" if invisible else r"$A'\to e^+e^-$") + ")")
+            ax.set_xlabel(r"$m_{A′}$ [MeV]   (" + (r"$A′\to\nu_S\bar\nu_S$" if invisible else r"$A′\to e^+e^-$") + ")")
             top = ax.secondary_xaxis("top", functions=(lambda x: x / (np.sqrt(2) * V), lambda g: g * np.sqrt(2) * V))
             ticks = [1.0, 2.0, 5.0, 10.0]
             top.set_xticks(ticks, labels=[f"${t:g}$" for t in ticks])
@@ -107,7 +107,7 @@ def main() -> None:
             top.set_xlabel(r"$10^3\,g_{T3R}$")
             ax.tick_params(top=False, which="both")
         axes[1].legend(loc="upper right", bbox_to_anchor=(1.0, 0.66))
-        axes[0].set_ylabel(r"$m_{\phi'}$ [MeV]")
+        axes[0].set_ylabel(r"$m_{\phi′}$ [MeV]")
     for path in st.save(fig, stem(args, "t3r_fig3")):
         print(path)
 

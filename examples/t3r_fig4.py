@@ -45,9 +45,10 @@ def main() -> None:
         fig = st.new_figure(st.DOUBLE, 2.6)
         ax, bx = fig.subplots(1, 2)
         ax.fill_between(1e3 * m, *scalar, color=st.BLUE, alpha=0.25, lw=0)
-        ax.plot(1e3 * m, scalar[0], color=st.BLUE, label=r"$\phi'$, elastic, $m_{\phi'}=75$ MeV")
-        ax.plot(1e3 * m, vector, color=st.VERMILLION, ls=(0, (6, 2)), label=r"$A'$, inelastic, $\delta=0$")
+        ax.plot(1e3 * m, scalar[0], color=st.BLUE, label=r"$\phi′$, elastic, $m_{\phi′}=75$ MeV")
+        ax.plot(1e3 * m, vector, color=st.VERMILLION, ls=(0, (6, 2)), label=r"$A′$, inelastic, $\delta=0$")
         ax.set(xscale="log", yscale="log", xlim=(1, 100), ylim=(1e-43, 1e-34))
+        ax.set_yticks(10.0 ** np.arange(-43, -33), [""] * 10, minor=True)
         ax.set(xlabel=r"$m_{\eta_1}$ [MeV]", ylabel=r"$\sigma_\mathrm{SI}$ per nucleon [cm$^2$]")
         ax.legend(loc="lower right")
         half = len(mass) // 2
@@ -56,8 +57,9 @@ def main() -> None:
         bx.axhline(OMEGA, color=st.GREY, lw=0.6, ls=":")
         bx.text(0.99, 0.2, r"$\Omega h^2=0.12$", transform=bx.get_yaxis_transform(), ha="right", color=st.GREY, fontsize=st.SMALL)
         bx.axvline(1.0, color=st.GREY, lw=0.6, ls=":")
-        bx.set(yscale="log", xlim=(0.7, 1.3), ylim=(1e-5, 1e7), xlabel=r"$2m_{\eta_1}/m_{\phi'}$", ylabel=r"$\Omega_{\eta_1}h^2$")
-        bx.set_title(r"$\eta\eta\to\phi'\to\gamma\gamma$, $m_{\phi'}=75$ MeV")
+        bx.set(yscale="log", xlim=(0.7, 1.3), ylim=(1e-5, 1e7), xlabel=r"$2m_{\eta_1}/m_{\phi′}$", ylabel=r"$\Omega_{\eta_1}h^2$")
+        bx.set_yticks(10.0 ** np.arange(-5, 8), [""] * 13, minor=True)
+        bx.set_title(r"$\eta\eta\to\phi′\to\gamma\gamma$, $m_{\phi′}=75$ MeV")
     for path in st.save(fig, stem(args, "t3r_fig4")):
         print(path)
 

@@ -28,11 +28,11 @@ def main() -> None:
         ax = fig.subplots()
         ax.fill_between(e, d[0.2], d[0.11], color=st.BLUE, alpha=0.2, lw=0)
         for m, dash in ((0.11, "-"), (0.15, (0, (6, 2))), (0.2, (0, (2, 1.5)))):
-            ax.plot(e, d[m], color=st.BLUE, ls=dash, label=rf"$m_{{A'}}={1e3 * m:.0f}$ MeV")
+            ax.plot(e, d[m], color=st.BLUE, ls=dash, label=rf"$m_{{A′}}={1e3 * m:.0f}$ MeV")
         for name, x in BEAMS.items():
             ax.axvline(x, color=st.GREY, lw=0.6, ls=":")
             ax.text(x * 0.9, 1.6e-4, f"{name} beam", rotation=90, ha="right", va="bottom", color=st.GREY, fontsize=st.SMALL)
-        ax.set(xscale="log", yscale="log", xlim=(1, 1e4), ylim=(1e-4, 30), xlabel=r"$E_{A'}$ [GeV]", ylabel=r"$d/\ln N_{A'}$ [m]")
+        ax.set(xscale="log", yscale="log", xlim=(1, 1e4), ylim=(1e-4, 30), xlabel=r"$E_{A′}$ [GeV]", ylabel=r"$d/\ln N_{A′}$ [m]")
         ax.legend(loc="upper left")
     for path in st.save(fig, stem(args, "t3r_fig6")):
         print(path)

@@ -45,6 +45,7 @@ _LAZY = {
     "plot_bounds": "fipjax.plotting",
     "Theory": "fipjax.theory",
     "VectorMediator": "fipjax.theory",
+    "ScalarMediator": "fipjax.theory",
     "Model": "fipjax.models",
     "Parameter": "fipjax.models",
     "register_model": "fipjax.models",

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from fipjax.errors import InputError
 from fipkernels.dark_photon import E_CHARGE
 from fipkernels.quadratic import evaluate_polynomial, pad
 from fipkernels.widths import share
@@ -81,9 +82,47 @@ class VectorMediator:
 
 
 @dataclass(frozen=True)
+class ScalarMediator:
+    r"""A light scalar S with L = S [sbar (bs_L P_L + bs_R P_R) b + h.c. + lbar (l_S + i l_P gamma5) l].
+
+    mass, width: (B,) GeV, width < 2 mass.  Couplings: (K, B), polynomials in q^2 as for a vector (lowest power first, K = 1 for a
+    plain coupling), dimensionless at lowest power; real, or complex (b-s only); None where absent.  bs_L, bs_R are MS-bar couplings
+    at 4.8 GeV: they run as m_b(mu).  Real b-s couplings belong to a CP-even S, imaginary ones to a CP-odd S (up to the phase of
+    V_tb V_ts^*, which the Standard Model has in its amplitudes): sbar i gamma5 b is bs_R = i, bs_L = -i.
+    partial_widths: final state -> (B,) GeV, where the model predicts them: "mumu", "ee", "tautau", "hadrons", "photons" (visible),
+    "dark", "nunu" (invisible).
+    scheme: form of the propagator, "sqrt_q2" (i Gamma sqrt(q2)) or "constant" (i m Gamma).
+    resolution: ((lepton, GeV), ...), as for a vector.
+    """
+
+    mass: Array
+    width: Array
+    bs_L: Array | None = None
+    bs_R: Array | None = None
+    mu_S: Array | None = None
+    mu_P: Array | None = None
+    e_S: Array | None = None
+    e_P: Array | None = None
+    partial_widths: dict[str, Array] = field(default_factory=dict)
+    name: str = "S"
+    scheme: str = "sqrt_q2"
+    resolution: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self):
+        if self.scheme not in ("sqrt_q2", "constant"):
+            raise InputError(f"scalar {self.name!r}: scheme = {self.scheme!r} (allowed: 'sqrt_q2', 'constant')")
+
+    @property
+    def propagator(self) -> str:
+        """Form of the propagator: the scheme."""
+        return self.scheme
+
+
+@dataclass(frozen=True)
 class Theory:
-    """mediators: light vectors; wc: heavy Wilson coefficients by WCxf flavio name (``C9_bsmumu``, ``CVLL_bsbs``, ...), each (B,)
-    real or complex, new physics only, at 4.8 GeV (4.2 GeV for Delta F = 2); a_mu: new-physics shift (B,) or None.
+    """mediators: light vectors; scalars: light scalars; wc: heavy Wilson coefficients by WCxf flavio name (``C9_bsmumu``,
+    ``CVLL_bsbs``, ...), each (B,) real or complex, new physics only, at 4.8 GeV (4.2 GeV for Delta F = 2); a_mu: new-physics shift
+    (B,) or None.
     couplings: dimensionless couplings by name, for perturbativity.  extra: anything else a model's own observables and bounds need,
     each (B,); fipjax itself does not look at it.
     """
@@ -93,15 +132,15 @@ class Theory:
     a_mu: Array | None = None
     couplings: dict[str, Array] = field(default_factory=dict)
     extra: dict[str, Array] = field(default_factory=dict)
+    scalars: tuple[ScalarMediator, ...] = ()
 
 
 _STATIC = ("name", "scheme", "resolution")
-jax.tree_util.register_dataclass(
-    VectorMediator,
-    data_fields=[f.name for f in fields(VectorMediator) if f.name not in _STATIC],
-    meta_fields=list(_STATIC),
-)
-jax.tree_util.register_dataclass(Theory, data_fields=["mediators", "wc", "a_mu", "couplings", "extra"], meta_fields=[])
+for _kind in (VectorMediator, ScalarMediator):
+    jax.tree_util.register_dataclass(
+        _kind, data_fields=[f.name for f in fields(_kind) if f.name not in _STATIC], meta_fields=list(_STATIC)
+    )
+jax.tree_util.register_dataclass(Theory, data_fields=["mediators", "wc", "a_mu", "couplings", "extra", "scalars"], meta_fields=[])
 
 
 def wilson(theory: Theory, name: str) -> Array | None:
@@ -148,16 +187,35 @@ def charged_at(m: VectorMediator, lepton: str, q2: Array) -> tuple[Array, Array]
     return vector, axial
 
 
-def couples_to_bs(m: VectorMediator) -> bool:
-    """Whether V has a b-s coupling."""
+def propagating(theory: Theory) -> tuple[VectorMediator | ScalarMediator, ...]:
+    """All light states: vectors, then scalars."""
+    return (*theory.mediators, *theory.scalars)
+
+
+def scalar_charges(m: ScalarMediator, lepton: str) -> tuple[Array | None, Array | None]:
+    """Scalar and pseudoscalar coupling of S to "e" or "mu" as polynomials (K, B); None where absent."""
+    return (m.mu_S, m.mu_P) if lepton == "mu" else (m.e_S, m.e_P)
+
+
+def scalar_charges_at(m: ScalarMediator, lepton: str, q2: Array) -> tuple[Array, Array] | None:
+    """Real scalar and pseudoscalar coupling of S to "e" or "mu" at q2, as :func:`charged_at`; None without any."""
+    couplings = scalar_charges(m, lepton)
+    if all(g is None for g in couplings):
+        return None
+    scalar, pseudoscalar = (jnp.real(evaluate_at(g, q2)) for g in couplings)
+    return scalar, pseudoscalar
+
+
+def couples_to_bs(m: VectorMediator | ScalarMediator) -> bool:
+    """Whether a light state has a b-s coupling."""
     return m.bs_L is not None or m.bs_R is not None
 
 
 INVISIBLE = ("dark", "nunu")
 
 
-def branching(m: VectorMediator, *channels: str) -> Array:
-    """Branching fraction of V to the channels together (B,): sum of their partial widths over the total width."""
+def branching(m: VectorMediator | ScalarMediator, *channels: str) -> Array:
+    """Branching fraction of a light state to the channels together (B,): sum of their partial widths over the total width."""
     zero = jnp.zeros_like(m.mass)
     known = sum((m.partial_widths[c] for c in channels if c in m.partial_widths), zero)
     # a total width below its parts is a matter for the constraint "total_width"
@@ -165,6 +223,6 @@ def branching(m: VectorMediator, *channels: str) -> Array:
     return share(known, jnp.maximum(m.width, every))
 
 
-def invisible_branching(m: VectorMediator) -> Array:
+def invisible_branching(m: VectorMediator | ScalarMediator) -> Array:
     """Branching fraction into dark fermions and neutrinos (B,)."""
     return branching(m, *INVISIBLE)

@@ -27,7 +27,7 @@ from fipjax.likelihood import build_theory
 from fipjax.models import Model, get_model
 from fipjax.observables.bsll import coefficients
 from fipjax.prediction import check_parameters
-from fipjax.theory import Theory, VectorMediator, couples_to_bs
+from fipjax.theory import ScalarMediator, Theory, VectorMediator, couples_to_bs, propagating
 from fipkernels import mixing
 from fipkernels.breit_wigner import inverse_propagator
 from fipkernels.quadratic import evaluate_polynomial
@@ -65,18 +65,19 @@ def point_theory(model: str | Model, params: Mapping[str, Any], conventions: str
     return build_theory(m, {n: jnp.asarray(a) for n, a in flat.items()}, conventions)
 
 
-def light_sources(theory: Theory) -> list[VectorMediator]:
+def light_sources(theory: Theory) -> list[VectorMediator | ScalarMediator]:
     """Mediators with non-zero couplings to b-s that give b -> s l l or mixing."""
     out = []
-    for m in theory.mediators:
-        couplings = [g for g in (m.bs_L, m.bs_R, m.bs_L_strong) if g is not None]
+    for m in propagating(theory):
+        couplings = [g for g in (m.bs_L, m.bs_R, getattr(m, "bs_L_strong", None)) if g is not None]
         if any(bool(np.any(np.asarray(g) != 0)) for g in couplings):
             out.append(m)
     return out
 
 
 def light_at(theory: Theory, q2: float, *, conjugate: bool = False, strange_mass: bool = True) -> dict[str, complex]:
-    """b -> s l l coefficients of light mediators at q2 (GeV^2): C9, C10 and, from the longitudinal part of axial exchange, C_P.
+    """b -> s l l coefficients of light mediators at q2 (GeV^2): C9, C10 and, from the longitudinal part of axial exchange, C_P; of
+    scalars C_S and C_P.
 
     conjugate: the propagator's strong phase reversed, so that a program that conjugates the whole number in the CP-conjugate decay
     arrives at what belongs there.  strange_mass: with the equation of motion of the s quark, C_P' = -m_s/m_b C_P; without it for
@@ -92,9 +93,9 @@ def light_at(theory: Theory, q2: float, *, conjugate: bool = False, strange_mass
             out[name] = out.get(name, 0.0) + value
 
     for lepton, mass in _LEPTONS.items():
-        parts = coefficients(theory, lepton)
+        parts = coefficients(theory, lepton, c["m_b"])
         strong = parts.strong or ({},) * len(parts.light)
-        for med, light, absorptive in zip(theory.mediators, parts.light, strong, strict=True):
+        for med, light, absorptive in zip(propagating(theory), parts.light, strong, strict=True):
             re, im = inverse_propagator(at, med.mass, med.width, med.propagator)
             d = complex(re[0], -im[0] if conjugate else im[0]) / c["n"]
             sign = -1j if conjugate else 1j
@@ -114,6 +115,8 @@ def light_at(theory: Theory, q2: float, *, conjugate: bool = False, strange_mass
                 extra = 2.0 * c[mass] / float(q2) * (value("H" + prime) - c10)
                 add(f"CP{prime}_bs{lepton}", extra)
                 add(f"CP{other}_bs{lepton}", -ratio * extra)
+                for op in ("S", "P"):
+                    add(f"C{op}{prime}_bs{lepton}", value(op + prime))
     return out
 
 
@@ -126,10 +129,16 @@ def mixing_at(theory: Theory) -> dict[str, complex]:
             continue
         for op in _MIXING:
             unit = {k: float(k == op) for k in _MIXING}
-            m12, _ = mixing.light_vector(
-                med.bs_L, med.bs_R, med.mass, med.width, m=c["m_Bs"], m_b=c["m_b_mix"], m_q=c["m_s_mix"], me=unit,
-                scheme=med.propagator,
-            )  # fmt: skip
+            if isinstance(med, ScalarMediator):
+                m12, _ = mixing.light_scalar(
+                    med.bs_L, med.bs_R, med.mass, med.width, m=c["m_Bs"], me=unit, scheme=med.propagator,
+                    running=c["m_b_mix"] / c["m_b"],
+                )  # fmt: skip
+            else:
+                m12, _ = mixing.light_vector(
+                    med.bs_L, med.bs_R, med.mass, med.width, m=c["m_Bs"], m_b=c["m_b_mix"], m_q=c["m_s_mix"], me=unit,
+                    scheme=med.propagator,
+                )  # fmt: skip
             # M12 = -C <O>
             value = -complex(m12[0])
             if value != 0:
@@ -183,7 +192,7 @@ def point_coefficients(theory: Theory, q2: float | None = None, heavy_only: bool
             notes.append("the phase of the propagator is a strong one; programs that read the file take it for a weak phase")
         if any(m.scheme == "narrow" for m in light):
             notes.append("the model's own recipe for bins (narrow width) is not that of a constant")
-        if any(g is not None for m in light for g in (m.nue_L, m.numu_L, m.nutau_L)):
+        if any(g is not None for m in light if isinstance(m, VectorMediator) for g in (m.nue_L, m.numu_L, m.nutau_L)):
             notes.append("not in the file: b -> s nu nu by the mediator")
     return Coefficients({k: v for k, v in at_b.items() if v != 0}, {k: v for k, v in at_mix.items() if v != 0}, notes)
 

@@ -1,4 +1,4 @@
-r"""B -> K(*) + invisible: a light vector into dark fermions and neutrinos, on and off shell, beside B -> K(*) nu nu.
+r"""B -> K(*) + invisible: a light vector or scalar into dark fermions and neutrinos, on and off shell, beside B -> K(*) nu nu.
 
 One integral over q^2 holds everything (:mod:`fipkernels.b_to_v`): dark pairs through each V, and neutrino pairs, where exchange of
 all V and the Standard Model interfere.  A narrow V counts with Gamma(B -> K V) BR(V -> invisible) in the window that holds m_V^2.
@@ -6,7 +6,8 @@ Form factors and other inputs are at their central values (10 % on B -> K rates,
 as invisible through its dark and neutrino decays; a V that lives long enough to leave the detector before a visible decay is
 not treated.
 
-Where a model gives only the partial widths "dark" or "nunu", massless final states without interference are assumed.
+Where a model gives only the partial widths "dark" or "nunu", massless final states without interference are assumed; so always for
+scalars (:mod:`fipkernels.b_to_scalar`), which do not interfere with the neutrinos of the Standard Model.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from fipjax.constraints.curves import interpolate, load_curve
 from fipjax.hadronic import default_inputs, derive
 from fipjax.observables.decays import _FF_K, form_factors_v
 from fipjax.observables.nunu import FLAVOURS, coefficient_names
-from fipjax.theory import Theory, VectorMediator, couples_to_bs, wilson
-from fipkernels import b_to_v
+from fipjax.theory import INVISIBLE, ScalarMediator, Theory, VectorMediator, couples_to_bs, wilson
+from fipkernels import b_to_scalar, b_to_v
 from fipkernels.form_factors import b_to_k
 
 GROUP = "B -> K inv"
@@ -39,18 +40,29 @@ _NODES = 20
 
 class Mode(NamedTuple):
     """m_b, m_m: masses of B and K(*), GeV; tau: lifetime, GeV^-1; contact: rate per unit of amplitude (fipkernels.b_to_v);
-    width: (q, g_L, g_R, d_L, d_R) -> Gamma(B -> K(*) V) for a mass q, monopole and dipole couplings."""
+    width: (q, g_L, g_R, d_L, d_R) -> Gamma(B -> K(*) V) for a mass q, monopole and dipole couplings; scalar: rates of B -> K(*) S
+    (fipkernels.b_to_scalar)."""
 
     m_b: float
     m_m: float
     tau: float
     contact: Callable[[Any], tuple[Any, Any]]
     width: Callable[..., Any]
+    scalar: b_to_scalar.Rates
 
     @property
     def end(self) -> float:
         """Largest sqrt(q^2) in GeV."""
         return self.m_b - self.m_m
+
+
+@lru_cache(maxsize=1)
+def _quark_masses() -> tuple[float, float]:
+    """MS-bar masses of b and s at 4.8 GeV, the scale of the b-s couplings of a scalar."""
+    par = default_inputs().central()
+    with jax.ensure_compile_time_eval():
+        sm = jax.jit(lambda p: {k: v for k, v in derive(p).items() if k in ("m_b", "m_s")})(par)
+        return float(sm["m_b"]), float(sm["m_s"])
 
 
 @lru_cache(maxsize=4)
@@ -67,7 +79,10 @@ def mode(key: str) -> Mode:
             f_plus, _, f_t = form_factors(jnp.minimum(q, m_b - m_m))
             return b_to_v.width_k(q * q, g_l + g_r, m_b, m_m, f_plus, d_l + d_r, f_t)
 
-        return Mode(m_b, m_m, par["tau_B+"], lambda q: b_to_v.contact_k(q, m_b, m_m, form_factors(q)[0]), width)
+        def scalar(q):
+            return b_to_scalar.rates_k(q, m_b, m_m, form_factors(jnp.minimum(q, m_b - m_m))[1], *_quark_masses())
+
+        return Mode(m_b, m_m, par["tau_B+"], lambda q: b_to_v.contact_k(q, m_b, m_m, form_factors(q)[0]), width, scalar)
     m_b, m_m = par["m_B0"], par["m_K*0"]
 
     def contact_star(q):
@@ -79,7 +94,11 @@ def mode(key: str) -> Mode:
         ff = form_factors_v(x * x, par, ["B->K*"])
         return b_to_v.width_kstar(q * q, g_l, g_r, m_b, m_m, ff.v, ff.a1, ff.a12, d_l, d_r, ff.t1, ff.t2, ff.t23)
 
-    return Mode(m_b, m_m, par["tau_B0"], contact_star, width_star)
+    def scalar_star(q):
+        x = jnp.minimum(q, m_b - m_m)
+        return b_to_scalar.rates_kstar(q, m_b, m_m, form_factors_v(x * x, par, ["B->K*"]).a0, *_quark_masses())
+
+    return Mode(m_b, m_m, par["tau_B0"], contact_star, width_star, scalar_star)
 
 
 @lru_cache(maxsize=1)
@@ -160,8 +179,17 @@ def invisible_mediators(theory: Theory) -> list[VectorMediator]:
     return [m for m in seen if _dark(m) is not None or any(g is not None for g in _neutrino(m))]
 
 
+def invisible_scalars(theory: Theory) -> list[ScalarMediator]:
+    """Scalars with a b-s coupling and an invisible partial width."""
+    return [m for m in theory.scalars if couples_to_bs(m) and any(c in m.partial_widths for c in INVISIBLE)]
+
+
+def _invisible(theory: Theory) -> list[VectorMediator | ScalarMediator]:
+    return [*invisible_mediators(theory), *invisible_scalars(theory)]
+
+
 def exchange(theory: Theory, key: str, lo, hi, basis=None, n: int = _NODES):
-    """Branching fraction that light vectors add in lo < q < hi (S, 1) or (S, B), interference included: (S, B), (K, S, B)."""
+    """Branching fraction that light states add in lo < q < hi (S, 1) or (S, B), interference included: (S, B), (K, S, B)."""
     m = mode(key)
     mediators = invisible_mediators(theory)
     total: Any = 0.0
@@ -180,6 +208,10 @@ def exchange(theory: Theory, key: str, lo, hi, basis=None, n: int = _NODES):
             g_r = two_n * (0.0 if right is None else right)
             rs, gs = [c[0] for c in chosen], [c[1] for c in chosen]
             total = total + b_to_v.neutrino_bins(lo, hi, rs, gs, g_l, g_r, m.contact, basis, n)
+    for s in invisible_scalars(theory):
+        r = b_to_v.Resonance(s.mass, s.width, s.bs_L, s.bs_R, s.propagator)
+        partial = sum((s.partial_widths[c] for c in INVISIBLE if c in s.partial_widths), jnp.zeros_like(s.mass))
+        total = total + b_to_scalar.pair_bins(lo, hi, r, partial, m.scalar, basis, n)
     return m.tau * total
 
 
@@ -191,7 +223,7 @@ def new_physics(theory: Theory, key: str, panels: Panels, n: int = _NODES):
     """What the theory adds to the Standard Model branching fraction in fixed panels, (S, B) or (K, S, B); None if nothing."""
     heavy = _heavy(theory, key, panels)
     lo, hi = _fixed(panels)
-    light = exchange(theory, key, lo, hi, panels.basis, n) if invisible_mediators(theory) else None
+    light = exchange(theory, key, lo, hi, panels.basis, n) if _invisible(theory) else None
     if light is None:
         return heavy
     return light if heavy is None else light + heavy
@@ -210,8 +242,8 @@ _Z95 = 1.64
 
 
 def _peaks(theory: Theory, key: str):
-    """(mediators, lo, hi): +-1.4 GeV^2 around each m_V^2 within the physical range, (V, B) in GeV; empty where there is none."""
-    mediators = invisible_mediators(theory)
+    """(light states, lo, hi): +-1.4 GeV^2 around each m_V^2 within the physical range, (V, B) in GeV; empty where there is none."""
+    mediators = _invisible(theory)
     end = mode(key).end
     m2 = jnp.stack([v.mass * v.mass for v in mediators])
     low, high = m2 - HALF_WINDOW, jnp.minimum(m2 + HALF_WINDOW, end * end)
@@ -222,7 +254,7 @@ def _peaks(theory: Theory, key: str):
 
 
 def _two_body(mediators, rates, curve: str):
-    """Largest over the vectors of the rates (V, B) in :func:`_peaks` over the two-body limit; 0 beyond the curve."""
+    """Largest over the light states of the rates (V, B) in :func:`_peaks` over the two-body limit; 0 beyond the curve."""
     c = load_curve(curve)
     limit = c["best"] + _Z95 * (c["high"] - c["best"])
     # flat below the first point, 0.1 GeV: only m_V^2 << m_B^2 enters
@@ -250,7 +282,7 @@ def _babar_panels() -> Panels:
 
 def _bk_babar(theory: Theory, context: Context):
     """Largest of the windows, the sum and the two-body recast; see the constraint's notes."""
-    if not invisible_mediators(theory):
+    if not _invisible(theory):
         return None
     panels = _babar_panels()
     if context.as_printed:
@@ -281,7 +313,7 @@ def _total_of(key: str, limit: float) -> Callable[[Theory, Context], object]:
 
 
 def _bkst_babar(theory: Theory, context: Context):
-    if not invisible_mediators(theory):
+    if not _invisible(theory):
         return None
     panels = _whole("B0->K*")
     new, mediators, peaks = _with_peaks(theory, "B0->K*", panels)
@@ -294,7 +326,7 @@ CLEO_LIMIT = 4.9e-5
 
 
 def _cleo(theory: Theory, context: Context):
-    if not invisible_mediators(theory):
+    if not _invisible(theory):
         return None
     # interference with the neutrinos of the Standard Model may lower the rate
     return jnp.maximum(exchange(theory, "B+->K", *_fixed(_whole("B+->K")))[0], 0.0) / CLEO_LIMIT
@@ -475,7 +507,7 @@ def belle2_best() -> tuple[float, float, float]:
 
 def _belle2_new(theory: Theory, context: Context):
     """Events that the theory adds to the Standard Model (18, B), or None (also for data that precede the measurement)."""
-    if context.vintage != "latest" or not invisible_mediators(theory):
+    if context.vintage != "latest" or not _invisible(theory):
         # heavy new physics alone: the observable BR(B+->Knunu) of the data
         return None
     moments = new_physics(theory, "B+->K", _belle_panels(), _NODES_BELLE)
@@ -513,7 +545,7 @@ def _belle2_evidence(theory: Theory, context: Context):
 
 # -- registration -------------------------------------------------------------------------------------------------------
 
-_APPLIES = "vectors with b-s couplings and dark or neutrino decays"
+_APPLIES = "vectors and scalars with b-s couplings and dark or neutrino decays"
 
 register_constraint(
     Constraint(

@@ -1,4 +1,4 @@
-r"""B -> K(*) V with V -> mu mu or e e: searches for narrow, prompt or displaced resonances.
+r"""B -> K(*) V with V -> mu mu or e e: searches for narrow, prompt or displaced resonances; V is a light vector or scalar.
 
 A narrow V counts with BR(B -> K(*) V) BR(V -> l l) at s = m_V^2 against the limit at its mass and lifetime hbar/Gamma_V.
 
@@ -37,7 +37,19 @@ from fipjax.constraints.b_invisible import mode
 from fipjax.constraints.base import Constraint, Context, largest, register_constraint
 from fipjax.constraints.curves import interpolate_2d
 from fipjax.hadronic import default_inputs
-from fipjax.theory import Theory, VectorMediator, branching, charged, charged_at, couples_to_bs, evaluate_at
+from fipjax.theory import (
+    ScalarMediator,
+    Theory,
+    VectorMediator,
+    branching,
+    charged,
+    charged_at,
+    couples_to_bs,
+    evaluate_at,
+    propagating,
+    scalar_charges,
+    scalar_charges_at,
+)
 from fipkernels.kinematics import beta
 from fipkernels.resonance_bins import outside_pole, pole_fraction, window_integral
 
@@ -84,6 +96,7 @@ def belle2_tables() -> dict[str, Table]:
 # -- rates --------------------------------------------------------------------------------------------------------------
 
 _CHANNEL = {"mu": "mumu", "e": "ee"}
+State = VectorMediator | ScalarMediator
 
 
 @lru_cache(maxsize=2)
@@ -91,27 +104,34 @@ def _lepton_mass(lepton: str) -> float:
     return float(default_inputs().central()[f"m_{lepton}"])
 
 
-def decays_to(m: VectorMediator, lepton: str) -> bool:
+def _is_scalar(m: State) -> bool:
+    return isinstance(m, ScalarMediator)
+
+
+def decays_to(m: State, lepton: str) -> bool:
     """Whether V has couplings or a partial width to l l."""
-    return _CHANNEL[lepton] in m.partial_widths or any(g is not None for g in charged(m, lepton))
+    couplings = scalar_charges(m, lepton) if isinstance(m, ScalarMediator) else charged(m, lepton)
+    return _CHANNEL[lepton] in m.partial_widths or any(g is not None for g in couplings)
 
 
-def _shapes(lepton: str, s):
-    """Width to l l over sqrt(s) per squared vector and axial coupling; exactly 0 below threshold."""
+def _shapes(lepton: str, s, scalar: bool = False):
+    """Width to l l over sqrt(s) per squared vector and axial (scalar and pseudoscalar) coupling; exactly 0 below threshold."""
     b = beta(_lepton_mass(lepton), s)
+    if scalar:
+        return b**3 / (8.0 * math.pi), b / (8.0 * math.pi)
     return b * (3.0 - b * b) / (24.0 * math.pi), b**3 / (12.0 * math.pi)
 
 
-def lepton_width(m: VectorMediator, lepton: str, s):
+def lepton_width(m: State, lepton: str, s):
     """Gamma(V -> l l) in GeV at virtuality s = q^2 (any shape that broadcasts with (B,)), from the couplings of V at s.
 
     lepton: "mu" or "e".  Direct couplings, with their powers of q^2, plus -epsilon e; a V that has neither gets its partial width,
-    scaled like that of a constant vector coupling.
+    scaled like that of a constant vector (scalar) coupling.
     """
-    vector, axial = _shapes(lepton, s)
-    couplings = charged_at(m, lepton, s)
+    vector, axial = _shapes(lepton, s, _is_scalar(m))
+    couplings = scalar_charges_at(m, lepton, s) if isinstance(m, ScalarMediator) else charged_at(m, lepton, s)
     if couplings is None:
-        at_pole = _shapes(lepton, m.mass**2)[0]
+        at_pole = _shapes(lepton, m.mass**2, _is_scalar(m))[0]
         is_open = at_pole > 0.0
         g2 = jnp.where(is_open, m.partial_widths[_CHANNEL[lepton]] / (m.mass * jnp.where(is_open, at_pole, 1.0)), 0.0)
         return jnp.sqrt(s) * vector * g2
@@ -119,12 +139,12 @@ def lepton_width(m: VectorMediator, lepton: str, s):
     return jnp.sqrt(s) * (vector * g_v**2 + axial * g_a**2)
 
 
-def total_width(m: VectorMediator):
+def total_width(m: State):
     """Total width (B,), at least the sum of the known partial widths, GeV."""
     return jnp.maximum(m.width, sum(m.partial_widths.values(), jnp.zeros_like(m.mass)))
 
 
-def lepton_branching(m: VectorMediator, lepton: str):
+def lepton_branching(m: State, lepton: str):
     """BR(V -> l l) on shell (B,)."""
     if _CHANNEL[lepton] in m.partial_widths:
         return branching(m, _CHANNEL[lepton])
@@ -132,11 +152,13 @@ def lepton_branching(m: VectorMediator, lepton: str):
     return width / jnp.maximum(jnp.maximum(total_width(m), width), jnp.finfo(width.dtype).tiny)
 
 
-def production_rates(key: str, q):
+def production_rates(key: str, q, scalar: bool = False):
     """BR(B -> K(*) V) for mass q (GeV, any shape) per |g_L + g_R|^2 and per |g_L - g_R|^2; 0 above the end point."""
     k = mode(key)
     is_open = (q > 0.0) & (q < k.end)
     x = jnp.where(is_open, q, 0.5 * k.end)
+    if scalar:
+        return tuple(jnp.where(is_open, k.tau * rate, 0.0) for rate in k.scalar(x))
     # contact = q^3 Gamma/(12 pi^2)
     scale = 12.0 * math.pi**2 * k.tau / x**3
     return tuple(jnp.where(is_open, scale * rate, 0.0) for rate in k.contact(x))
@@ -146,29 +168,29 @@ def _abs2(g):
     return jnp.real(g * jnp.conj(g))
 
 
-def _chiral(m: VectorMediator, s):
+def _chiral(m: State, s):
     """|g_L + g_R|^2, |g_L - g_R|^2 at s."""
     left, right = evaluate_at(m.bs_L, s), evaluate_at(m.bs_R, s)
     return _abs2(left + right), _abs2(left - right)
 
 
-def production(m: VectorMediator, key: str):
+def production(m: State, key: str):
     """BR(B -> K(*) V) on shell (B,), key "B+->K" or "B0->K*"; with the dipole coupling where there is one."""
-    if m.bs_dipole_L is not None or m.bs_dipole_R is not None:
+    if isinstance(m, VectorMediator) and (m.bs_dipole_L is not None or m.bs_dipole_R is not None):
         zero = jnp.zeros_like(m.mass)
         d_l, d_r = (zero if d is None else d for d in (m.bs_dipole_L, m.bs_dipole_R))
         s = m.mass**2
         return mode(key).tau * mode(key).width(m.mass, evaluate_at(m.bs_L, s), evaluate_at(m.bs_R, s), d_l, d_r)
-    rates = production_rates(key, m.mass)
+    rates = production_rates(key, m.mass, _is_scalar(m))
     return sum(r * g2 for r, g2 in zip(rates, _chiral(m, m.mass**2), strict=True))
 
 
-def lifetime(m: VectorMediator):
+def lifetime(m: State):
     """hbar/Gamma in ps (B,)."""
     return HBAR_PS / jnp.maximum(total_width(m), 1e-30)
 
 
-def on_shell_ratio(m: VectorMediator, key: str, lepton: str, table: Table, hold_y: str):
+def on_shell_ratio(m: State, key: str, lepton: str, table: Table, hold_y: str):
     """BR(B -> K(*) V) BR(V -> l l) over the limit at the mass and lifetime of V (B,); 0 where there is no limit."""
     limit = interpolate_2d(m.mass, lifetime(m), table.mass, table.tau, table.limit, hold_y=hold_y)
     return production(m, key) * lepton_branching(m, lepton) / limit
@@ -188,21 +210,21 @@ class Windows(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def windows(key: str, name: str) -> Windows:
-    """All windows of the scan in table ``name`` that have a limit."""
+def windows(key: str, name: str, scalar: bool = False) -> Windows:
+    """All windows of the scan in table ``name`` that have a limit, for a vector or a scalar."""
     t = lhcb_table(name)
     there = np.isfinite(t.limit[:, 0]) & (t.mass < mode(key).end)
     mass = t.mass[there]
     with jax.ensure_compile_time_eval():
-        plus, minus = (np.asarray(x) + np.zeros_like(mass) for x in production_rates(key, jnp.asarray(mass)))
+        plus, minus = (np.asarray(x) + np.zeros_like(mass) for x in production_rates(key, jnp.asarray(mass), scalar))
     weight = 2.0 * mass**2 / np.pi / t.limit[there, 0]
     return Windows(mass, t.resolution[there], weight * plus, weight * minus)
 
 
 @lru_cache(maxsize=8)
-def strongest(key: str, name: str, block: int = BLOCK) -> Windows:
+def strongest(key: str, name: str, block: int = BLOCK, scalar: bool = False) -> Windows:
     """Of every ``block`` windows, without vetoed masses in between, the one with the smallest limit for a flat spectrum."""
-    w = windows(key, name)
+    w = windows(key, name, scalar)
     merit = w.width * (w.plus + w.minus)
     best = []
     for stretch in np.split(np.arange(len(merit)), np.flatnonzero(np.diff(w.mass) > 1.01 * w.width[1:]) + 1):
@@ -212,7 +234,7 @@ def strongest(key: str, name: str, block: int = BLOCK) -> Windows:
     return Windows(*(x[best] for x in w))
 
 
-def window_ratio(m: VectorMediator, w: Windows, columns=None):
+def window_ratio(m: State, w: Windows, columns=None):
     """Prediction over limit in each window outside m_V's own, (n, B); columns: (n, B) indices into ``w``, or None for all."""
     q, width, plus, minus = (x[:, None] if columns is None else jnp.asarray(x)[columns] for x in w)
     s = q * q
@@ -224,24 +246,24 @@ def window_ratio(m: VectorMediator, w: Windows, columns=None):
     return (plus * sum2 + minus * difference2) * lepton_width(m, "mu", s) * shape
 
 
-def lhcb_ratio(m: VectorMediator, key: str, name: str, near: int = NEAR, block: int = BLOCK):
+def lhcb_ratio(m: State, key: str, name: str, near: int = NEAR, block: int = BLOCK):
     """Largest prediction over limit of the windows of a LHCb scan for one V (B,)."""
     t = lhcb_table(name)
     own = jnp.interp(m.mass, t.mass, t.resolution)
     pole = on_shell_ratio(m, key, "mu", t, "low") * pole_fraction(total_width(m), own)
-    every = windows(key, name)
+    every = windows(key, name, _is_scalar(m))
     i = jnp.clip(jnp.searchsorted(every.mass, m.mass), near, len(every.mass) - 1 - near)
     columns = i + np.arange(-near, near + 1)[:, None]
     close = jnp.max(window_ratio(m, every, columns), axis=0)
-    far = jnp.max(window_ratio(m, strongest(key, name, block)), axis=0)
+    far = jnp.max(window_ratio(m, strongest(key, name, block, _is_scalar(m))), axis=0)
     return jnp.maximum(pole, jnp.maximum(close, far))
 
 
 # -- constraints --------------------------------------------------------------------------------------------------------
 
 
-def _coupled(theory: Theory, lepton: str) -> list[VectorMediator]:
-    return [m for m in theory.mediators if couples_to_bs(m) and decays_to(m, lepton)]
+def _coupled(theory: Theory, lepton: str) -> list[State]:
+    return [m for m in propagating(theory) if couples_to_bs(m) and decays_to(m, lepton)]
 
 
 def _lhcb(key: str, name: str) -> Callable[[Theory, Context], Any]:
@@ -298,7 +320,7 @@ for _name, _key, _table, _tex, _text, _source, _color, _tau, _vetoes in (
             f"{_text}, V -> mu mu: narrow peaks at their mass and lifetime, wide ones bin by bin",
             _source,
             "95%",
-            "vectors with b-s couplings and decays to muons, 2 m_mu < m_V < m_B - m_K(*)",
+            "vectors and scalars with b-s couplings and decays to muons, 2 m_mu < m_V < m_B - m_K(*)",
             _lhcb(_key, _table),
             # form factors 10-15 %, differences of neighbouring limits
             softness=0.25,
@@ -315,7 +337,7 @@ register_constraint(
         "B0 -> K*0 V and B+ -> K+ V, V -> mu mu or e e at a displaced vertex; the strongest of the four limits",
         "Belle II arXiv:2306.02830",
         "95%",
-        "vectors with b-s couplings and decays to muons or electrons, 0.033 ps < lifetime < 3.3 ns; vintage latest",
+        "vectors and scalars with b-s couplings and decays to muons or electrons, 0.033 ps < lifetime < 3.3 ns; vintage latest",
         _belle2,
         # form factors, and the efficiency of a vector
         softness=0.3,

@@ -21,7 +21,7 @@ from fipjax.hadronic import default_inputs, derive
 from fipjax.observables.base import parse
 from fipjax.observables.leptonic import LeptonicGroup
 from fipjax.observables.mixing import bs_matrix, bs_tables
-from fipjax.theory import Theory, couples_to_bs, evaluate_at, poly_sum, total
+from fipjax.theory import Theory, couples_to_bs, evaluate_at, poly_sum, propagating, scalar_charges, total
 from fipkernels import breit_wigner as bw
 
 # measured/SM - 1 and its error, theory included
@@ -119,21 +119,24 @@ def bs_mu_mu_shift(theory: Theory):
 
 def _mixing(theory: Theory, context: Context):
     heavy = any(n.endswith("_bsbs") for n in theory.wc)
-    if not heavy and not any(map(couples_to_bs, theory.mediators)):
+    if not heavy and not any(map(couples_to_bs, propagating(theory))):
         return None
-    if context.as_printed and not theory.mediators:
+    if context.as_printed and not propagating(theory):
         return None
-    printed = dark_z_mixing(theory) if context.as_printed else None
+    # the papers have no scalars
+    as_printed = context.as_printed and not theory.scalars
+    printed = dark_z_mixing(theory) if as_printed else None
     if printed is not None:
         return jnp.abs(printed) / DELTA_MIX
     value, error = MIXING["2021" if context.as_printed else context.vintage]
-    return jnp.abs(mixing_shift(theory, context.as_printed) - value) / (2.0 * error)
+    return jnp.abs(mixing_shift(theory, as_printed) - value) / (2.0 * error)
 
 
 def _bs_mu_mu(theory: Theory, context: Context):
     light = any(
         poly_sum(m.bs_L, m.bs_R, -1.0) is not None and m.mu_A is not None for m in theory.mediators
     )  # axial muons only: the vector current is conserved
+    light = light or any(couples_to_bs(m) and any(g is not None for g in scalar_charges(m, "mu")) for m in theory.scalars)
     heavy = any(n.endswith("_bsmumu") and n.startswith(("C10", "CS", "CP")) for n in theory.wc)
     if not light and not heavy:
         return None
@@ -149,16 +152,17 @@ register_constraint(
     Constraint(
         "Bs_mixing", r"\Delta M_s", "mass difference of the Bs within 2 sigma of the measurement",
         "arXiv:2106.12582 eq. (4.5), app. A.3; as_printed also 2210.15662 eq. (4.3)",
-        "95%", "b-s couplings, whatever the muon couplings", _mixing, kind="gaussian", strength=2.0, observables=("DeltaM_s",),
+        "95%", "b-s couplings of vectors and scalars, whatever the muon couplings", _mixing, kind="gaussian", strength=2.0,
+        observables=("DeltaM_s",),
         group="mixing", color="#009E73",
-        notes="light vectors by s-channel exchange with q2 = M_Bs^2: the shape next to m_V = M_Bs is a model, and below some"
-        " hundred MeV local matrix elements give an order of magnitude",
+        notes="light vectors and scalars by s-channel exchange with q2 = M_Bs^2: the shape next to m_V = M_Bs is a model, and below"
+        " some hundred MeV local matrix elements give an order of magnitude",
     )
 )  # fmt: skip
 register_constraint(
     Constraint(
         "Bs_mumu", r"B_s\to\mu\mu", "branching fraction of Bs -> mu mu within 3 sigma of the measurement",
-        "arXiv:2106.12582 eqs. (4.2), (A.24)", "99.7%", "axial muon and dimension-four b-s couplings, C10, CS, CP", _bs_mu_mu,
-        kind="gaussian", strength=3.0, observables=("BR(Bs->mumu)",), group="rare decays", color="#CC79A7",
+        "arXiv:2106.12582 eqs. (4.2), (A.24)", "99.7%", "axial muon and dimension-four b-s couplings, scalars, C10, CS, CP",
+        _bs_mu_mu, kind="gaussian", strength=3.0, observables=("BR(Bs->mumu)",), group="rare decays", color="#CC79A7",
     )
 )  # fmt: skip

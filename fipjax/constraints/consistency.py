@@ -7,7 +7,7 @@ import math
 import jax.numpy as jnp
 
 from fipjax.constraints.base import Constraint, Context, largest, register_constraint
-from fipjax.theory import Theory
+from fipjax.theory import Theory, propagating
 from fipkernels.widths import share
 
 
@@ -19,7 +19,7 @@ def _perturbativity(theory: Theory, context: Context):
 
 def _width(theory: Theory, context: Context):
     ratios = []
-    for m in theory.mediators:
+    for m in propagating(theory):
         if m.partial_widths:
             # where the parts make up the whole, their sum may exceed it by rounding
             known = jnp.asarray(sum(m.partial_widths.values())) * (1.0 - 1e-9)

@@ -34,7 +34,7 @@ import numpy as np
 from fipjax.errors import InputError, did_you_mean, unknown
 from fipjax.models.base import Model, Parameter, Products, shipped
 from fipjax.priors import Prior, prior_from_dict
-from fipjax.theory import Theory, VectorMediator
+from fipjax.theory import ScalarMediator, Theory, VectorMediator, propagating
 
 _PARAMETER_FIELDS = [f.name for f in fields(Parameter)]
 _CLASS_FIELDS = ("name", "description", "paper", "parameters", "priors", "regions", "printed", "products", "theory", "build")
@@ -287,10 +287,12 @@ def _trial(model: Model) -> tuple[dict[str, np.ndarray], bool]:
 
 def _leaves(theory: Theory):
     """(text, shape wanted, complex allowed, value) of all arrays of a theory."""
-    for i, m in enumerate(theory.mediators):
-        if not isinstance(m, VectorMediator):
-            raise InputError(f"mediator {i} is {_kind(m)} (allowed: fipjax.VectorMediator)")
-        here = f"mediator {m.name!r}: "
+    for title, kind, states in (("mediator", VectorMediator, theory.mediators), ("scalar", ScalarMediator, theory.scalars)):
+        for i, m in enumerate(states):
+            if not isinstance(m, kind):
+                raise InputError(f"{title} {i} is {_kind(m)} (allowed: fipjax.{kind.__name__})")
+    for m in propagating(theory):
+        here = f"{'scalar' if isinstance(m, ScalarMediator) else 'mediator'} {m.name!r}: "
         for f in fields(m):
             v = getattr(m, f.name)
             if v is None or f.name in ("name", "scheme", "resolution"):
@@ -311,8 +313,9 @@ def _leaves(theory: Theory):
 
 
 def _check_theory(theory: Theory, batch: int) -> None:
-    if not isinstance(theory.mediators, (tuple, list)):
-        raise InputError(f"mediators is {_kind(theory.mediators)} (allowed: a tuple of fipjax.VectorMediator)")
+    for name, states, kind in (("mediators", theory.mediators, VectorMediator), ("scalars", theory.scalars, ScalarMediator)):
+        if not isinstance(states, (tuple, list)):
+            raise InputError(f"{name} is {_kind(states)} (allowed: a tuple of fipjax.{kind.__name__})")
     if not isinstance(theory.wc, Mapping):
         raise InputError(f"wc is {_kind(theory.wc)} (allowed: a dict name -> (B,))")
     known = _wilson_names()

@@ -2,8 +2,9 @@ r"""U(1)_T3R with a dark photon A' and a dark Higgs phi' (arXiv:2105.07655; kern
 
 "t3r": the light sector.  A' couples to right-handed u, d, mu with g Q/2 = +g, -g, -g (vector and axial +-g/2), g = m_A'/(sqrt2 V),
 and to everything charged through kinetic mixing from the loop of those fermions.  Only the first quark generation is charged, which
-up_V and down_V of a Theory cannot say: rates with strange quarks do not follow from them.  phi' enters a_mu alone: a Theory has no
-light scalars.  Decays of A': e e and, above threshold, mu mu, sterile neutrinos, eta eta, and pi0 gamma (left out as printed).
+up_V and down_V of a Theory cannot say: rates with strange quarks do not follow from them.  phi' enters a_mu alone: its exchange
+between b-s and muons is left out.  Decays of A': e e and, above threshold, mu mu, sterile neutrinos, eta eta, and pi0 gamma (left
+out as printed).
 
 "t3r_wc": the heavy sector as the paper uses it, constant coefficients given at 160 GeV: a universal pair from a flavour-changing Z
 (C9 = (4 sin^2 theta_W - 1) C10, the same for e, mu, tau, and C_L = C10 for each neutrino), and for muons C9 = C10 from A', C9' =

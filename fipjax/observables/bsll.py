@@ -17,7 +17,7 @@ from fipjax.hadronic import Effective, central_derived, default_inputs, derive, 
 from fipjax.observables import mixing as mixing_group
 from fipjax.observables.base import BINNED, POINT, Family, Request, register_family, register_group
 from fipjax.observables.decays import DECAYS, HIGH_Q2, LEPTONS, LOW_Q2, QCDF_Q2, SPECTATORS, Decay, Stretch, spectator_amplitudes
-from fipjax.theory import Theory, VectorMediator, charged, wilson
+from fipjax.theory import ScalarMediator, Theory, VectorMediator, charged, propagating, scalar_charges, wilson
 from fipkernels import breit_wigner as bw
 from fipkernels import bvll, mixing, quadratic
 from fipkernels.indexing import spread, take
@@ -27,8 +27,11 @@ _SHORT = {"mumu": "mu", "ee": "e"}
 _OPERATORS = {"C7": "7", "C9": "9", "C10": "10", "CS": "S", "CP": "P"}
 
 
-def coefficients(theory: Theory, lepton: str) -> quadratic.Coefficients:
-    """Wilson coefficients of b -> s l l from the theory: WCxf names for heavy physics, coupling products for mediators."""
+def coefficients(theory: Theory, lepton: str, m_b=None) -> quadratic.Coefficients:
+    """Wilson coefficients of b -> s l l from the theory: WCxf names for heavy physics, coupling products for mediators.
+
+    Sources: vectors, then scalars.  m_b: MS-bar mass at 4.8 GeV, which the operators S and P hold; needed with scalars.
+    """
     constants = {}
     for wcxf, op in _OPERATORS.items():
         for prime in ("", "p"):
@@ -53,7 +56,28 @@ def coefficients(theory: Theory, lepton: str) -> quadratic.Coefficients:
 
         light.append(products(med.bs_L, "") | products(med.bs_R, "p"))
         strong.append(products(med.bs_L_strong, ""))
+    for scalar in theory.scalars:
+        light.append(scalar_products(scalar, _SHORT[lepton], m_b))
+        strong.append({})
     return quadratic.Coefficients(constants, tuple(light), tuple(strong) if any(strong) else ())
+
+
+def scalar_products(s: ScalarMediator, lepton: str, m_b):
+    """Operator -> coupling product of the exchange of S in the conventions of vectors, N C(q^2) = product/D(q^2).
+
+    The propagator of a scalar has the opposite sign of that of a vector: L_eff = -J_1 J_2/D, which is +J_1 J_2/m^2 for a heavy S.
+    With L_eff = N C_S m_b (sbar P_R b)(lbar l) + N C_P m_b (sbar P_R b)(lbar gamma5 l), N m_b C_S = -bs_R l_S/D and
+    N m_b C_P = -i bs_R l_P/D; P_L gives the primed ones.  The i is a weak phase: lbar i gamma5 l is odd under CP, sbar P_R b goes
+    into bbar P_L s.
+    """
+    if m_b is None:
+        raise ValueError("coefficients of a scalar need m_b")
+    entry = {}
+    for prime, bs in (("", s.bs_R), ("p", s.bs_L)):
+        for op, charge, phase in zip("SP", scalar_charges(s, lepton), (1.0, 1.0j), strict=True):
+            if bs is not None and charge is not None:
+                entry[op + prime] = -phase * quadratic.multiply(bs, charge) / m_b
+    return entry
 
 
 def longitudinal(bs, axial, mass):
@@ -163,14 +187,15 @@ class _Nodes:
         active = [bool(entry) for entry in c.light]
         if not any(active):
             return [], None
+        states = propagating(theory)
         if self.binned:
-            weights = [self._weights(m) if a else None for a, m in zip(active, theory.mediators, strict=True)]
-            return weights, bw.cross_weights_all(self.panels, theory.mediators) if sum(active) > 1 else None
+            weights = [self._weights(m) if a else None for a, m in zip(active, states, strict=True)]
+            return weights, bw.cross_weights_all(self.panels, states) if sum(active) > 1 else None
         q = jnp.asarray(self.q)
-        weights = [bw.point_weights(q, m.mass, m.width, m.propagator) for m in theory.mediators]
-        return weights, bw.cross_point_weights_all(q, theory.mediators)
+        weights = [bw.point_weights(q, m.mass, m.width, m.propagator) for m in states]
+        return weights, bw.cross_point_weights_all(q, states)
 
-    def _weights(self, m: VectorMediator) -> bw.Weights:
+    def _weights(self, m: VectorMediator | ScalarMediator) -> bw.Weights:
         """Of the whole resonance; with scheme "narrow", of the exchange off shell: no phase of the width."""
         if m.scheme == "narrow":
             w = bw.weights(self.panels, m.mass, m.width, m.propagator)
@@ -180,15 +205,15 @@ class _Nodes:
     def _narrow(self, theory: Theory) -> VectorMediator | None:
         """The vector whose bins follow the recipe of 2210.15662 eqs. (2.13), (2.14), if there is one."""
         found = [m for m in theory.mediators if m.scheme == "narrow"]
-        if found and len(theory.mediators) > 1:
-            raise InputError("a vector with scheme 'narrow' beside another one (allowed: it must be the only one)")
+        if found and len(propagating(theory)) > 1:
+            raise InputError("a vector with scheme 'narrow' beside another light state (allowed: it must be the only one)")
         return found[0] if found and self.binned else None
 
     def evaluate(self, theory: Theory, c: quadratic.Coefficients, lay, tables, scalars, phase):
         """decay -> {(form, kind): (S, B)}."""
+        narrow = self._narrow(theory)
         rows = quadratic.rows(c, lay, self.q * self.q, *self.weights(theory, c))
         light = self._light(rows, tables)
-        narrow = self._narrow(theory)
         if narrow is not None and light:
             resolution = dict(narrow.resolution).get(_SHORT[self.lepton])
             if resolution is None:
@@ -249,10 +274,11 @@ class Contracted:
     tables: dict
     scalars: dict
     mixing: Any
+    m_b: Any
     layouts: tuple
 
 
-jax.tree_util.register_dataclass(Contracted, data_fields=["tables", "scalars", "mixing"], meta_fields=["layouts"])
+jax.tree_util.register_dataclass(Contracted, data_fields=["tables", "scalars", "mixing", "m_b"], meta_fields=["layouts"])
 
 
 @lru_cache(maxsize=16)
@@ -337,7 +363,7 @@ class BsllGroup:
         return out
 
     def tables(self, par: Mapping[str, Any], sm: Mapping[str, Any]):
-        out: dict[str, Any] = {"n": sm["n"], "n_bar": sm["n_bar"], "processes": [], "scalars": {}, "mixing": None}
+        out: dict[str, Any] = {"n": sm["n"], "n_bar": sm["n_bar"], "processes": [], "scalars": {}, "mixing": None, "m_b": sm["m_b"]}
         spectator = self.spectator(par, sm)
         # charm functions on the panels that the decays of each scale use, all leptons and points at once
         effective: dict[tuple, Any] = {}
@@ -433,7 +459,7 @@ class BsllGroup:
 
     def contract(self, theory: Theory, tables) -> Contracted:
         """Tables for theories of the structure of this one (values do not matter)."""
-        layouts = {lep: quadratic.layout(coefficients(theory, lep)) for lep in self.leptons}
+        layouts = {lep: quadratic.layout(coefficients(theory, lep, tables["m_b"])) for lep in self.leptons}
         kernels: dict[tuple, dict] = {key: {} for key in self.nodes}
 
         def integrate(process, forms, kind, lep, members, mix):
@@ -445,7 +471,7 @@ class BsllGroup:
         done = {
             f"{lep} {binned}": nodes.contract(kernels[lep, binned], layouts[lep]) for (lep, binned), nodes in self.nodes.items()
         }
-        return Contracted(done, tables["scalars"], tables["mixing"], tuple(layouts.items()))
+        return Contracted(done, tables["scalars"], tables["mixing"], tables["m_b"], tuple(layouts.items()))
 
     def _at_point(self, theory: Theory, tables, coeffs, phase):
         """Values of :meth:`_Nodes.evaluate` at one point, straight from the amplitudes."""
@@ -472,8 +498,9 @@ class BsllGroup:
         return values
 
     def evaluate(self, theory: Theory, tables):
-        coeffs = {lep: coefficients(theory, lep) for lep in self.leptons}
         contracted = isinstance(tables, Contracted)
+        m_b = tables.m_b if contracted else tables["m_b"]
+        coeffs = {lep: coefficients(theory, lep, m_b) for lep in self.leptons}
         sizes = {x.shape[-1] for x in jax.tree.leaves(list(coeffs.values()))}
         single = sizes <= {1} and all(sum(bool(x) for x in c.light) <= 1 for c in coeffs.values())
         single = single and all(m.scheme != "narrow" for m in theory.mediators)

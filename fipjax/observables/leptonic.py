@@ -7,12 +7,28 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 
 from fipjax.observables.base import NUMBER, Family, Request, register_family, register_group
-from fipjax.theory import Theory, poly_sum, total, wilson
+from fipjax.theory import ScalarMediator, Theory, evaluate_at, poly_sum, scalar_charges_at, total, wilson
 from fipkernels import leptonic
-from fipkernels.breit_wigner import inverse_propagator
+from fipkernels.breit_wigner import GAMMA_FLOOR, inverse_propagator
 from fipkernels.quadratic import evaluate_polynomial
 
 _PAPERS = "arXiv:1204.1735, arXiv:1204.1737, arXiv:1311.0903"
+
+
+def _scalar(m: ScalarMediator, t, lepton: str):
+    """C_S - C_S' and C_P - C_P', each with that of the CP-conjugate decay, from S at q^2 = m_Bs^2; None without any."""
+    bs = poly_sum(m.bs_R, m.bs_L, -1.0)
+    at = jnp.broadcast_to(t["m"] ** 2, m.mass.shape)
+    charges = scalar_charges_at(m, lepton, at)
+    if bs is None or charges is None:
+        return None
+    re, im = inverse_propagator(at, m.mass, jnp.maximum(m.width, GAMMA_FLOOR * m.mass), m.propagator)
+    # signs and the weak phase i of the pseudoscalar: fipjax.observables.bsll.scalar_products
+    g = -evaluate_at(bs, at) / t["m_b"]
+    return [
+        tuple(turn(g * c * phase) * (re + 1j * im) / turn(t["n"]) for turn in (lambda z: z, jnp.conj))
+        for c, phase in zip(charges, (1.0, 1.0j), strict=True)
+    ]
 
 
 class LeptonicGroup:
@@ -54,6 +70,15 @@ class LeptonicGroup:
         cs = diff("CS")
         if cs is not None:
             s, s_bar = beta * t["chiral"] * cs, beta * t["chiral"] * jnp.conj(cs)
+        if quark == "s":
+            for scalar in theory.scalars:
+                exchange = _scalar(scalar, t, "mu" if lepton == "mumu" else "e")
+                if exchange is None:
+                    continue
+                (a, a_bar), (b, b_bar) = exchange
+                p, p_bar = p + t["chiral"] * b, p_bar + t["chiral"] * b_bar
+                a, a_bar = beta * t["chiral"] * a, beta * t["chiral"] * a_bar
+                s, s_bar = (a, a_bar) if s is None else (s + a, s_bar + a_bar)
         if quark == "s":
             for med in theory.mediators:
                 bs = poly_sum(med.bs_L, med.bs_R, -1.0)

@@ -30,12 +30,14 @@ def bs_tables(par, sm):
         "m": par["m_Bs"],
         "m_b": sm["m_b_mix"],
         "m_s": sm["m_s_mix"],
+        # couplings of a scalar are given at 4.8 GeV and run as m_b
+        "running": sm["m_b_mix"] / sm["m_b"],
         "v_cb_cs": sm["v_cb_cs"],
     }
 
 
 def bs_matrix(theory: Theory, tables):
-    """(M12, Gamma12) of the Bs in GeV, each (B,) or (1,) complex: Standard Model, heavy operators and light vectors."""
+    """(M12, Gamma12) of the Bs in GeV, each (B,) or (1,) complex: Standard Model, heavy operators, light vectors and scalars."""
     m12, gamma12 = tables["m12"][None], tables["gamma12"][None]
     for op in _OPERATORS:
         c = wilson(theory, f"{op}_bsbs")
@@ -49,11 +51,18 @@ def bs_matrix(theory: Theory, tables):
             me=tables["me"], scheme=med.propagator,
         )  # fmt: skip
         m12, gamma12 = m12 + dm, gamma12 + dg
+    for scalar in theory.scalars:
+        if couples_to_bs(scalar):
+            dm, dg = mixing.light_scalar(
+                scalar.bs_L, scalar.bs_R, scalar.mass, scalar.width, m=tables["m"], me=tables["me"], scheme=scalar.propagator,
+                running=tables["running"],
+            )  # fmt: skip
+            m12, gamma12 = m12 + dm, gamma12 + dg
     return m12 + 0.0j, gamma12 + 0.0j
 
 
 class MixingGroup:
-    """Observables from M12 and Gamma12, light vectors included."""
+    """Observables from M12 and Gamma12, light vectors and scalars included."""
 
     def __init__(self, requests: Sequence[Request], conventions: str = "default"):
         self.requests = list(requests)

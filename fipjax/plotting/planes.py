@@ -1,4 +1,4 @@
-"""Exclusion plots with a name on every bound, and what the data prefer on top."""
+"""Exclusion plots: what bounds leave of a plane, by kind of bound or bound by bound, and what the data prefer on top."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from fipjax.constraints import CONSTRAINTS
+from fipjax.constraints import CONSTRAINTS, Constraint
 from fipjax.errors import InputError, unknown
 from fipjax.models import Model, get_model
 from fipjax.plotting import style as st
@@ -27,6 +27,39 @@ _LEADS = 0.04  # share of the border of what is left that a bound must have to b
 _MOST_NAMES = 9
 _FINE = 480
 _ROWS = 24  # of one column of the legend
+_TINT = 0.26  # share of the colour in the filling of a kind
+_MEMBERS = 3  # bounds of a kind that the legend names
+_SEEN = 0.02  # share of a border below which a bound is not seen there
+
+# kinds of bounds: groups of fipjax.constraints -> label, colour. Tol's muted palette and three more; neighbours on a page are
+# also told apart by their names and, where they limit nothing, by dashes.
+_KINDS: dict[str, tuple[str, str]] = {
+    "B -> K inv": (r"$B\to K^{(*)}\,\mathrm{inv}$", "#0072B2"),
+    "B -> K ll": (r"$B\to K^{(*)}V(\ell\ell)$", "#D55E00"),
+    "mixing": (r"$\Delta M_s$", "#44AA99"),
+    "rare decays": (r"$B_s\to\mu\mu$", "#882255"),
+    "flavour": (r"$B_s\to\mu\mu$, $t$", "#882255"),
+    "kaons and pions": (r"$K$, $\pi$ decays", "#CC79A7"),
+    "dark photon": ("dark-photon searches", "#444444"),
+    "projections": ("projections", "#999999"),
+    "dark matter": (r"$\Omega_\chi h^2$", "#AA4499"),
+    "electroweak": (r"$W$, $Z$ decays", "#332288"),
+    "g-2": (r"$\Delta a_\mu$", "#117733"),
+    "muon couplings": ("muon searches", "#E69F00"),
+    "neutral currents": (r"weak charges, CE$\nu$NS", "#999933"),
+    "neutrinos": (r"$\nu e$ scattering", "#56B4E9"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What is drawn as one: key of its gid, label for the picture, colour, the bounds in it, whether it limits what is left."""
+
+    key: str
+    label: str
+    colour: str
+    names: tuple[str, ...]
+    leads: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,15 +131,19 @@ def exclusion(
     mark: Mapping[str, float] | None = None,
     mark_label: str = "point",
     points: int = 160,
+    merge: bool = True,
     legend: bool = True,
     names_inside: bool = True,
     title: str | None = None,
-    width: float = 0.8 * st.DOUBLE,
+    width: float | None = None,
 ) -> st.Figure:
     """What the bounds leave of a model in the plane of two parameters.
 
-    Grey is excluded by at least one bound; every bound has a line with a coloured edge on its excluded side.  Bounds that alone
-    exclude part of the plane are named there, all others (and those for which there is no room) in the legend.
+    Bounds of one kind (the groups of ``fipjax constraints``) are one coloured area, the largest at the back.  A solid, bold line is
+    where a kind limits what is left; a kind with a thin dashed line would limit it if those were not there.  Kinds that are the
+    strongest in neither way are left out, as are, inside a kind, the bounds that the others of the kind cover: the legend counts
+    them and ``weaker`` names them.  With ``merge=False`` every bound that excludes anything has a line of its own, with a coloured
+    edge where it limits what is left, in a shade of the colour of its kind; grey is excluded by at least one.
 
     Parameters
     ----------
@@ -118,11 +155,13 @@ def exclusion(
     preferred: 1 and 2 sigma regions of the data on top: a :class:`fipjax.Likelihood` (its chi2 in this plane, the other parameters
         as in ``fixed``), or a grid scan or profile of these two parameters (minimised over its other parameters).
     mark: a point to mark with a star, name -> value; mark_label: its name in the legend.
-    points: per axis.  legend: draw the legend.  names_inside: name the bounds in the plane, else in the legend only.
-    title: above the plane.  width: of the figure, inches.
+    points: per axis.  merge: one area for all bounds of a kind.  legend: draw the legend.  names_inside: write names into the plane
+        where there is room, else in the legend only.
+    title: above the plane.  width: of the figure, inches; default: text of a two-column page if there is a legend.
 
-    Returns a figure whose ``ratios`` holds name -> (points, points) of value/limit, rows along y, and ``layers`` the names of the
-    bounds that are drawn, with their colours; every artist of a bound has the gid ``bound:NAME:PART``.
+    Returns a figure whose ``ratios`` holds name -> (points, points) of value/limit, rows along y; ``layers`` the names of the
+    bounds that are drawn, with their colours; ``kinds`` what is drawn as one -> names of its bounds; ``weaker`` the names of those
+    that exclude something and are not drawn.  Artists have the gid ``bound:KEY:PART``, KEY the kind, or the bound if not merged.
     Raises InputError for unknown names, ranges that are not allowed, and a ``preferred`` of other parameters.
     """
     from fipjax.prediction import predict
@@ -142,45 +181,119 @@ def exclusion(
         params[name] = value(dict(params)) if callable(value) else np.full_like(a, value)
     result = predict(m, params, [], data=data, constraints=constraints, conventions=conventions)
     ratios = {n: np.asarray(r["ratio"]).reshape(points, points) for n, r in result.constraints.items()}
-    over = {n: r > 1.0 for n, r in ratios.items()}
+    over = {n: r > 1.0 for n, r in ratios.items() if (r > 1.0).any()}
     count = np.sum([*over.values(), np.zeros((points, points), bool)], axis=0)
     # what is left; if nothing is, what the fewest bounds exclude
     left = count <= count.min()
-    share = {n: _border_share(o, left) for n, o in over.items()}
-    shown = sorted((n for n, o in over.items() if o.any()), key=lambda n: (-share[n], -float(np.mean(over[n]))))
+    layers = _kinds(over, left) if merge else _each(over, left)
+    fields = {y.key: _field(ratios, y.names) for y in layers}
     delta = None if preferred is None else _preferred(preferred, ax_x, ax_y, params, points)
+    drawn = {n for y in layers for n in y.names}
+    weaker = tuple(n for n in over if n not in drawn)
+    width = width or (st.DOUBLE if legend else 0.8 * st.DOUBLE)
     with st.context(**{"axes.labelsize": st.LARGE}):
-        fig = st.new_figure(width, (0.72 if legend else 0.8) * width + (0.14 if title else 0.0))
+        fig = st.new_figure(width, (0.6 if legend else 0.8) * width + (0.14 if title else 0.0))
         ax = fig.add_subplot()
         for which, axis in (("x", ax_x), ("y", ax_y)):
             q = axis.quantity
             power = st.dress_axis(ax, which, q.scale, q.low, q.high)
             label = st.with_unit(f"${'-' if q.sign < 0 else ''}{q.latex}$", st.scaled_unit(q.unit, power))
             getattr(ax, f"set_{which}label")(label)
-        layers = _draw_layers(ax, ax_x, ax_y, ratios, shown, left)
+        (_draw_kinds if merge else _draw_layers)(ax, ax_x, ax_y, fields, layers, left)
         handles = _draw_preferred(ax, delta)
         if mark is not None:
             handles += _draw_mark(ax, ax_x, ax_y, mark, mark_label)
         if title:
             ax.set_title(title, fontsize=st.NORMAL)
-        leading = [n for n in shown if share[n] > _LEADS][:_MOST_NAMES] if names_inside else []
+        wanted = [y for y in layers if y.leads or merge][:_MOST_NAMES] if names_inside else []
         covered = np.zeros((1, 1)) if delta is None else _covered(delta, ax_x, ax_y)
+        # a merged legend says what is in each kind; else it names what the plane does not
+        entries = [y for y in layers if merge or y not in wanted]
         # the layout must be known before texts can be placed
-        _legend(fig, handles, [n for n in shown if n not in leading], layers, data, legend, bool(leading))
+        _legend(fig, handles, entries, merge, len(weaker), data, legend)
         fig.draw_without_rendering()
-        placed = _place_names(fig, ax, ax_x, ax_y, ratios, leading, layers, left, covered)
-        if legend and len(placed) < len(leading):
+        placed = _place_names(fig, ax, fields, wanted, layers, left, covered, (ax_x, ax_y))
+        if legend and not merge and len(placed) < len(wanted):
             for old in list(fig.legends):
                 old.remove()
-            rest = [n for n in shown if n not in placed]
-            _legend(fig, handles, rest, layers, data, legend, bool(placed))
+            _legend(fig, handles, [y for y in layers if y.key not in placed], merge, 0, data, legend)
             fig.draw_without_rendering()
             for text in placed.values():
                 text.remove()
-            _place_names(fig, ax, ax_x, ax_y, ratios, list(placed), layers, left, covered)
+            _place_names(fig, ax, fields, [y for y in layers if y.key in placed], layers, left, covered, (ax_x, ax_y))
     fig.ratios = ratios  # type: ignore[attr-defined]
-    fig.layers = layers  # type: ignore[attr-defined]
+    fig.layers = {n: y.colour for y in layers for n in y.names}  # type: ignore[attr-defined]
+    fig.kinds = {y.key: y.names for y in layers}  # type: ignore[attr-defined]
+    fig.weaker = weaker  # type: ignore[attr-defined]
     return fig
+
+
+def _kind(c: Constraint) -> str:
+    """The kind of a bound: its group; a bound of a plugin without a group, and a consistency condition, is one of its own."""
+    return c.group if c.group in _KINDS or c.group != "other" else c.name
+
+
+def _shades(colour: str, n: int) -> list[str]:
+    """n shades of a colour, from dark to light."""
+    rgb = np.array(to_rgb(colour))
+    out = []
+    for t in np.linspace(-0.35, 0.45, n) if n > 1 else (0.0,):
+        r, g, b = (float(v) for v in (rgb * (1 + t) if t < 0 else rgb + t * (1 - rgb)))
+        out.append(to_hex((r, g, b)))
+    return out
+
+
+def _colours(keys: Sequence[str]) -> dict[str, str]:
+    """Colour of each kind; those of plugins get what is free."""
+    out = {k: _KINDS[k][1] for k in keys if k in _KINDS}
+    free = [c for c in _CYCLE if c not in out.values()]
+    for i, k in enumerate(k for k in keys if k not in out):
+        out[k] = free[i % len(free)]
+    return out
+
+
+def _each(over: Mapping[str, np.ndarray], left: np.ndarray) -> list[_Layer]:
+    """A layer for every bound, those first that limit most of what is left."""
+    share = {n: _border_share(o, left) for n, o in over.items()}
+    shown = sorted(over, key=lambda n: (-share[n], -float(np.mean(over[n]))))
+    families: dict[str, list[str]] = {}
+    for n in shown:
+        families.setdefault(_kind(CONSTRAINTS[n]), []).append(n)
+    base = _colours(list(families))
+    colour = {n: c for k, names in families.items() for n, c in zip(names, _shades(base[k], len(names)), strict=True)}
+    return [_Layer(n, f"${CONSTRAINTS[n].latex}$", colour[n], (n,), share[n] > _LEADS) for n in shown]
+
+
+def _kinds(over: Mapping[str, np.ndarray], left: np.ndarray) -> list[_Layer]:
+    """A layer for every kind that limits what is left, or would without those, with its bounds that shape it."""
+    families: dict[str, list[str]] = {}
+    for n in over:
+        families.setdefault(_kind(CONSTRAINTS[n]), []).append(n)
+    area = {k: np.any([over[n] for n in names], axis=0) for k, names in families.items()}
+    # a bound that reaches into what is left anywhere counts, however short its border
+    first = {k: share for k, a in area.items() if (share := _border_share(a, left)) > 0.25 * _SEEN}
+    rest = {k: a for k, a in area.items() if k not in first}
+    second: dict[str, float] = {}
+    if rest:
+        number = np.sum(list(rest.values()), axis=0)
+        second = {k: share for k, a in rest.items() if (share := _border_share(a, number <= number.min())) > _SEEN}
+    colours = _colours([*first, *second])
+    layers = []
+    for k in (*sorted(first, key=lambda k: -first[k]), *sorted(second, key=lambda k: -second[k])):
+        outside = ~area[k] if not area[k].all() else left
+        shaping = {n: _border_share(over[n], outside) for n in families[k]}
+        names = sorted((n for n in shaping if shaping[n] > _SEEN), key=lambda n: -shaping[n])
+        names = names or [max(families[k], key=lambda n: float(np.mean(over[n])))]
+        # alone in its kind, a bound has its own label
+        label = _KINDS[k][0] if k in _KINDS and len(names) > 1 else f"${CONSTRAINTS[names[0]].latex}$" if len(names) == 1 else k
+        layers.append(_Layer(k, label, colours[k], tuple(names), k in first))
+    return layers
+
+
+def _field(ratios: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """ln of the largest ratio: its zero is the border; what is far away would only make the interpolation worse."""
+    largest = np.max([ratios[n] for n in names], axis=0)
+    return np.clip(np.log(np.maximum(largest, 1e-30)), -3.0, 3.0)
 
 
 def _border_share(over: np.ndarray, left: np.ndarray) -> float:
@@ -191,26 +304,46 @@ def _border_share(over: np.ndarray, left: np.ndarray) -> float:
     return float(np.sum(rim & over) / max(1, np.sum(rim)))
 
 
-def _draw_layers(
-    ax: Any, ax_x: _Axis, ax_y: _Axis, ratios: Mapping[str, np.ndarray], shown: Sequence[str], left: np.ndarray
-) -> dict[str, str]:
-    """Grey area, line, and, where it borders on what is left, coloured edge of every bound; name -> colour."""
+def _draw_kinds(
+    ax: Any, ax_x: _Axis, ax_y: _Axis, fields: Mapping[str, np.ndarray], layers: Sequence[_Layer], left: np.ndarray
+) -> None:
+    """Filled areas, the largest at the back; lines bold next to what is left, dashed for kinds that do not limit it."""
     from scipy.ndimage import distance_transform_edt, zoom
 
-    layers: dict[str, str] = {}
+    px, py = ax_x.drawn, ax_y.drawn
+    fine_left = zoom(left.astype(float), _FINE / left.shape[0], order=1, grid_mode=False) < 0.5
+    near = distance_transform_edt(fine_left) / _FINE < 0.01  # a cell and a half of 160
+    qx, qy = ax_x.quantity, ax_y.quantity
+    fx, fy = (q.from_flat(np.linspace(_flat(q, d[0]), _flat(q, d[-1]), _FINE)) for q, d in ((qx, px), (qy, py)))
+    order = sorted(layers, key=lambda y: -float(np.mean(fields[y.key] > 0.0)))
+    for k, y in enumerate(order):
+        level, gid, tint = fields[y.key], f"bound:{y.key}", tuple(1.0 - _TINT * (1.0 - np.array(to_rgb(y.colour))))
+        if (level > 0.0).all():
+            ax.axvspan(px[0], px[-1], fc=tint, lw=0, zorder=0.5).set_gid(f"{gid}:area")
+            continue
+        ax.contourf(px, py, level, [0.0, np.inf], colors=[tint], zorder=0.5 + 0.01 * k).set_gid(f"{gid}:area")
+        look: dict[str, Any] = {"linewidths": 0.7} if y.leads else {"linewidths": 0.8, "linestyles": [(0, (4, 1.6))]}
+        ax.contour(px, py, level, [0.0], colors=[_ink(y.colour)], zorder=2 + 0.01 * k, **look).set_gid(f"{gid}:line")
+        if y.leads:
+            fine = zoom(level, _FINE / level.shape[0], order=1, mode="nearest", grid_mode=False)
+            if ((fine > 0.0) & near).any():
+                strong = ax.contour(fx, fy, np.where(near, fine, np.nan), [0.0], colors=[_ink(y.colour)], linewidths=1.6, zorder=3)
+                strong.set_gid(f"{gid}:border")
+
+
+def _draw_layers(
+    ax: Any, ax_x: _Axis, ax_y: _Axis, fields: Mapping[str, np.ndarray], layers: Sequence[_Layer], left: np.ndarray
+) -> None:
+    """Grey area, line, and, where it borders on what is left, coloured edge of every bound."""
+    from scipy.ndimage import distance_transform_edt, zoom
+
     px, py = ax_x.drawn, ax_y.drawn
     # fine coordinates for the edges, evenly spaced on the page
     qx, qy = ax_x.quantity, ax_y.quantity
     fx, fy = (q.from_flat(np.linspace(_flat(q, d[0]), _flat(q, d[-1]), _FINE)) for q, d in ((qx, px), (qy, py)))
     near = distance_transform_edt(zoom(left.astype(float), _FINE / left.shape[0], order=1) < 0.5) / _FINE < 1.4 * _BAND
-    for k, name in enumerate(shown):
-        c = CONSTRAINTS[name]
-        wanted = c.color if c.color and c.color not in layers.values() else None
-        colour = wanted or next((i for i in _CYCLE if i not in layers.values()), _CYCLE[k % len(_CYCLE)])
-        layers[name] = colour
-        # the border is where ln r = 0; far values would only make the interpolation worse
-        level = np.clip(np.log(np.maximum(ratios[name], 1e-30)), -3.0, 3.0)
-        gid = f"bound:{name}"
+    for k, y in enumerate(layers):
+        level, gid, colour = fields[y.key], f"bound:{y.key}", y.colour
         if (level > 0.0).all():
             ax.axvspan(px[0], px[-1], fc=EXCLUDED, lw=0, zorder=0.5).set_gid(f"{gid}:area")
             continue
@@ -225,7 +358,6 @@ def _draw_layers(
             strong.set_gid(f"{gid}:border")
         line = ax.contour(px, py, level, [0.0], colors=[_ink(colour)], linewidths=0.6, zorder=2 + 0.01 * k)
         line.set_gid(f"{gid}:line")
-    return layers
 
 
 def _preferred(what: Any, ax_x: _Axis, ax_y: _Axis, params: Mapping[str, Any], points: int):
@@ -306,56 +438,74 @@ def _draw_mark(ax: Any, ax_x: _Axis, ax_y: _Axis, mark: Mapping[str, float], lab
     return [star]
 
 
-def _legend(
-    fig: Any, handles: Sequence[Any], names: Sequence[str], layers: Mapping[str, str], data: str, on: bool, more: bool = False
-) -> None:
+def _legend(fig: Any, handles: Sequence[Any], entries: Sequence[_Layer], merge: bool, weaker: int, data: str, on: bool) -> None:
     if not on:
         return
+
+    def line(text: str) -> Line2D:
+        return Line2D([], [], ls="", label=text)
+
     rows: list[Any] = list(handles)
-    if layers:
+    if entries and not merge:
         rows.append(Patch(fc=EXCLUDED, ec="none", label="excluded"))
-    for n in names:
-        colour = layers[n]
-        rows.append(Patch(fc=to_rgba(colour, 0.30), ec=_ink(colour), lw=1.1, label=f"${CONSTRAINTS[n].latex}$"))
-    if not layers:
-        rows.append(Line2D([], [], ls="", label="nothing is excluded"))
-    head = f"{'other bounds' if more and names else 'bounds'}, data {st.plain_text(data)}"
-    columns = math.ceil(len(rows) / _ROWS)
+    for y in entries:
+        share = _TINT if merge else 0.30
+        tint = tuple(1.0 - share * (1.0 - np.array(to_rgb(y.colour))))
+        look: dict[str, Any] = {"lw": 1.1} if y.leads or not merge else {"lw": 0.8, "ls": (0, (3, 1.2))}
+        rows.append(Patch(fc=tint, ec=_ink(y.colour), label=y.label, **look))
+        if len(y.names) > 1:
+            parts = list(dict.fromkeys(f"${CONSTRAINTS[n].latex}$" for n in y.names))
+            rows += [line(f"   {t}") for t in parts[:_MEMBERS]]
+            if len(parts) > _MEMBERS:
+                rows.append(line(f"   and {len(parts) - _MEMBERS} more"))
+    if not entries and not handles:
+        rows.append(line("nothing is excluded"))
+    if merge and not all(y.leads for y in entries):
+        rows.append(line("dashed: inside the others"))
+    if weaker:
+        rows.append(line(f"{weaker} weaker bound{'s' * (weaker > 1)} not drawn"))
+    head = f"{'excluded' if merge else 'bounds'}, data {st.plain_text(data)}"
+    columns = math.ceil(len(rows) / (1.5 * _ROWS if merge else _ROWS))
     fig.set_figwidth(max(fig.get_figwidth(), fig.get_figheight() / 0.72 + 1.5 * (columns - 1)))
-    fig.legend(handles=rows, loc="outside right upper", title=head, alignment="left", ncols=columns)
+    small: dict[str, Any] = {"fontsize": st.SMALL, "labelspacing": 0.22} if merge else {}
+    fig.legend(handles=rows, loc="outside right upper", title=head, alignment="left", ncols=columns, **small)
 
 
-def _place_names(fig, ax, ax_x, ax_y, ratios, names, layers, left, covered) -> dict[str, Any]:
-    """Names of bounds inside what they exclude, close to their borders, where they hide no other border or name."""
+def _place_names(fig, ax, fields, wanted, layers, left, covered, axes) -> dict[str, Any]:
+    """Names of layers inside what they exclude, close to their borders, where they hide no other border or name."""
     from scipy.ndimage import distance_transform_edt, uniform_filter, zoom
 
     out: dict[str, Any] = {}
-    if not names:
+    if not wanted:
         return out
     n = 240
-    fields = {k: zoom(np.clip(np.log(np.maximum(ratios[k], 1e-30)), -3, 3), n / ratios[k].shape[0], order=1) for k in layers}
+    turn_x, turn_y = (slice(None, None, -1 if a.drawn[0] > a.drawn[-1] else 1) for a in axes)
     near = distance_transform_edt(zoom(left.astype(float), n / left.shape[0], order=1) < 0.5) / n < 1.4 * _BAND
-    turn_y, turn_x = (slice(None, None, -1 if a.drawn[0] > a.drawn[-1] else 1) for a in (ax_y, ax_x))
-    fields, near = {k: v[turn_y, turn_x] for k, v in fields.items()}, near[turn_y, turn_x]
-    inside = {k: v > 0 for k, v in fields.items()}
+    near = near[turn_y, turn_x]
+    inside = {y.key: (zoom(fields[y.key], n / left.shape[0], order=1) > 0)[turn_y, turn_x] for y in layers}
     borders = np.zeros((n, n))
     own = {}
     for k, o in inside.items():
         e = np.zeros((n, n), bool)
         e[:, 1:] |= o[:, 1:] != o[:, :-1]
         e[1:] |= o[1:] != o[:-1]
-        own[k] = e & near
+        own[k] = e & near if (e & near).any() else e
         borders += np.where(near, e, 0.3 * e)
     borders += 0.15 * zoom(covered, n / covered.shape[0], order=0)
     for star in ax.findobj(lambda t: t.get_gid() == "mark"):
         (u, v) = ax.transAxes.inverted().transform(ax.transData.transform(star.get_xydata()[0]))
         borders[max(0, int(n * v) - 9) : int(n * v) + 9, max(0, int(n * u) - 9) : int(n * u) + 9] += 9.0
     taken = np.zeros((n, n))
+    # a name stands in what is seen of an area: smaller ones are on top
+    size = {k: float(np.mean(o)) for k, o in inside.items()}
     renderer = fig.canvas.get_renderer()
-    for k in names:
+    for y in wanted:
+        k = y.key
+        hides = [o for j, o in inside.items() if size[j] < size[k]]
+        seen = inside[k] & ~np.any(hides, axis=0) if hides else inside[k]
         text = ax.text(
-            0.5, 0.5, f"${CONSTRAINTS[k].latex}$", transform=ax.transAxes, ha="center", va="center", fontsize=st.NORMAL,
-            color=_ink(layers[k]), zorder=9, path_effects=[withStroke(linewidth=2.2, foreground="white", alpha=0.85)],
+            0.5, 0.5, y.label, transform=ax.transAxes, ha="center", va="center", fontsize=st.NORMAL, linespacing=1.0,
+            color=_ink(y.colour), zorder=9, path_effects=[withStroke(linewidth=2.2, foreground="white", alpha=0.85)],
         )  # fmt: skip
         best = None
         for turn in (0.0, 90.0):
@@ -365,10 +515,11 @@ def _place_names(fig, ax, ax_x, ax_y, ratios, names, layers, left, covered) -> d
             if h >= n - 2 or w >= n - 2:
                 continue
             share = uniform_filter(inside[k].astype(float), (h, w), mode="constant")
+            shown = uniform_filter(seen.astype(float), (h, w), mode="constant")
             hidden = uniform_filter(borders, (h, w), mode="constant") * h * w / (h + w)
             blocked = uniform_filter(taken, (h, w), mode="constant")
             far = distance_transform_edt(~own[k]) / n if own[k].any() else np.zeros((n, n))
-            cost = 6.0 * (1.0 - share) + 1.2 * hidden + 3.0 * far + 0.25 * (turn > 0)
+            cost = 5.0 * (1.0 - share) + 1.5 * (1.0 - shown) + 1.2 * hidden + 3.0 * far + 0.25 * (turn > 0)
             cost[blocked > 1e-9] = np.inf
             cost[: h // 2 + 2] = cost[-(h // 2) - 2 :] = np.inf
             cost[:, : w // 2 + 2] = cost[:, -(w // 2) - 2 :] = np.inf

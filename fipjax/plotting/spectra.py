@@ -13,6 +13,8 @@ from fipjax.plotting.fits import plot_spectrum
 
 #: draws of the hadronic inputs for the error band of a model without a likelihood: 5 % accuracy of the error.
 BAND_DRAWS = 200
+#: share of the largest Standard-Model rate into electrons below which a curve of a ratio of rates ends.
+RATE_FLOOR = 0.01
 #: widths of a mediator on each side of its peak that the curve resolves.
 _REACH = 30.0
 
@@ -30,9 +32,10 @@ def _mediators(model: Any, params: Mapping[str, float], conventions: str) -> lis
     import jax.numpy as jnp
 
     from fipjax.likelihood import build_theory
+    from fipjax.theory import propagating
 
     theory = build_theory(model, {k: jnp.atleast_1d(jnp.asarray(v)) for k, v in params.items()}, conventions)
-    return [(f"m_{{{m.name}}}", float(np.asarray(m.mass)[0]), float(np.asarray(m.width)[0])) for m in theory.mediators]
+    return [(f"m_{{{m.name}}}", float(np.asarray(m.mass)[0]), float(np.asarray(m.width)[0])) for m in propagating(theory)]
 
 
 def curve_points(low: float, high: float, mediators: list[tuple[str, float, float]], points: int = 120) -> np.ndarray:
@@ -66,6 +69,8 @@ def spectrum(
     point: model parameters by name; with a likelihood those it holds fixed may be left out.
     observable: name without bin.  data, conventions: with a model.  curve: draw the unbinned prediction (where fipjax has it; no
     detector resolution is folded in).  band: theory error of the Standard Model, with a model from 200 draws of the inputs.
+        A ratio of rates has no meaning where hardly anything is left to divide by (at the end point the muon rate vanishes more
+        slowly, and the ratio diverges): its curve ends where the rate into electrons is below 1 % of its largest value.
     label: of the prediction.  points: of the curve, besides those around the peaks.  title: above the legend.  width: inches.
     Raises InputError for unknown names, parameters out of range, and an observable without a measured bin.
     """
@@ -166,10 +171,10 @@ def _curves(model, params, observable, pulls, mediators, data, conventions, poin
     total = sum(hi - lo for lo, hi in pieces)
     grids = []
     for lo, hi in pieces:
-        # not to the very ends, where a ratio is 0/0
         a, b = max(lo, 1.02 * low, 1e-4), min(hi, 0.995 * high)
         if b > a:
             grids.append(curve_points(a, b, mediators, max(8, round(points * (hi - lo) / total))))
+    grids = _with_a_rate(name, grids, data, conventions)
     asked = [[f"{name}[{v!r}]" for v in g.tolist()] for g in grids]
     pred = predict(model, params, [a for part in asked for a in part], data=data, conventions=conventions)
     x, y = [], []
@@ -177,3 +182,17 @@ def _curves(model, params, observable, pulls, mediators, data, conventions, poin
         x += [*g.tolist(), np.nan]
         y += [*(float(pred[a]) for a in part), np.nan]
     return {f"{label}, unbinned": (np.array(x), np.array(y))}
+
+
+def _with_a_rate(name: str, grids: list[np.ndarray], data: str, conventions: str) -> list[np.ndarray]:
+    """The grids without what is below RATE_FLOOR, for a ratio of rates; others as they are."""
+    from fipjax.observables import FAMILIES
+    from fipjax.prediction import predict
+
+    rate = name.replace("Rmue(", "dBR/dq2(", 1).replace("ll)", "ee)")
+    if not name.startswith("Rmue(") or rate not in FAMILIES or not grids:
+        return grids
+    pred = predict("wet", {}, [f"{rate}[{v!r}]" for g in grids for v in g.tolist()], data=data, conventions=conventions)
+    top = max(float(v) for v in pred.sm.values())
+    kept = [np.array([v for v in g.tolist() if float(pred.sm[f"{rate}[{v!r}]"]) > RATE_FLOOR * top]) for g in grids]
+    return [g for g in kept if len(g) > 1]

@@ -145,7 +145,9 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
 def save(figure: MatplotlibFigure, stem: str | os.PathLike, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write ``figure`` to ``stem.pdf``, ``stem.png``, ... and return the paths.
 
-    ``stem`` is a path without suffix.  A file appears complete or not at all, and nothing in it depends on the date.
+    ``stem`` is a path without suffix.  Text is kept as text in PDF (fonts embedded) and SVG (fonts named:
+    where the STIX fonts are not installed, another one is shown).  A file appears complete or not at all, and nothing in it depends
+    on the date.
     Raises InputError if it cannot be written.
     """
     stem = Path(stem).expanduser()
@@ -155,8 +157,12 @@ def save(figure: MatplotlibFigure, stem: str | os.PathLike, formats: Sequence[st
         scratch = stem.with_name(f".{stem.name}.{os.getpid()}.{kind}")
         metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": "fipjax"}}.get(kind, {"Date": None})
         try:
-            with context():
+            # text stays text, to be searched and edited
+            with context(**{"svg.fonttype": "none"}):
                 figure.savefig(scratch, format=kind, metadata=metadata)
+            if kind == "svg" and not _standard_letters(scratch):
+                with context():
+                    figure.savefig(scratch, format=kind, metadata=metadata)
             os.replace(scratch, path)
         except OSError as err:
             raise InputError(f"cannot write {str(path)!r}: {err.strerror or err} (allowed: a path that can be written)") from None
@@ -165,6 +171,17 @@ def save(figure: MatplotlibFigure, stem: str | os.PathLike, formats: Sequence[st
                 scratch.unlink()
         out.append(path)
     return out
+
+
+# script capitals: where the STIX fonts of matplotlib keep them, and what Unicode calls them
+_SCRIPT = {0xE22D + i: letter for i, letter in enumerate("𝒜ℬ𝒞𝒟ℰℱ𝒢ℋℐ𝒥𝒦ℒℳ𝒩𝒪𝒫𝒬ℛ𝒮𝒯𝒰𝒱𝒲𝒳𝒴𝒵")}
+
+
+def _standard_letters(svg: Path) -> bool:
+    """Replace script capitals that only the STIX fonts have at their place; whether no other private letter is left."""
+    text = svg.read_text(encoding="utf-8").translate(_SCRIPT)
+    svg.write_text(text, encoding="utf-8")
+    return not re.search(r"[\ue000-\uf8ff]", text)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -190,8 +207,8 @@ def plain_text(text: str) -> str:
 
 
 def tight(latex: str) -> str:
-    """LaTeX in which mathtext puts no space around the sign of a charge."""
-    return re.sub(r"\^([+-])", r"^{\1}", latex)
+    """LaTeX in which mathtext puts no space around the sign of a charge, and in which a prime is neither tiny nor far away."""
+    return re.sub(r"\^([+-])", r"^{\1}", latex).replace("'", "\N{PRIME}")
 
 
 @lru_cache(maxsize=1024)

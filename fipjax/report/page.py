@@ -154,7 +154,11 @@ def _summary(results: Results) -> str:
     if fit is not None:
         dof = fit.n_measurements - fit.n_constrained
         p = _p_value(fit.chi2, dof)
-        tiles.append(("χ² at the best fit", _fixed(fit.chi2), f"{fit.n_measurements} measurements, {fit.n_free} free parameters"))
+        note = f"{fit.n_measurements} measurements, {fit.n_free} free parameters"
+        bounds = -2.0 * fit.log_prob - fit.chi2
+        if bounds > 0.005:
+            note += f"; the bounds add {_fixed(bounds)} to −2 ln L, from which Δχ² is taken"
+        tiles.append(("χ² at the best fit", _fixed(fit.chi2), note))
         if p is not None:
             note = f"χ²/dof = {_fixed(fit.chi2)}/{dof}, dof: measurements minus constrained directions"
             tiles.append(("goodness: p-value", _num(p, 3), note))
@@ -186,10 +190,8 @@ def _p_value(chi2: float, dof: int) -> float | None:
 
 
 def _run_section(results: Results) -> Section:
-    from fipjax.models import MODELS
-
     f = results.fingerprint
-    model = MODELS.get(str(f.get("model")))
+    model = results.model
     rows = [("model", f"<code>{_e(f.get('model', 'not recorded'))}</code>" + (f": {_e(model.description)}" if model else ""))]
     if model is not None and model.paper:
         rows.append(("paper", _papers(model.paper)))
@@ -217,7 +219,7 @@ def _run_section(results: Results) -> Section:
     if results.priors:
         body += "<details><summary>Priors</summary>" + _priors(results) + "</details>"
     text = json.dumps(f, indent=1, ensure_ascii=False)
-    body += f"<details><summary>Fingerprint of the likelihood</summary><pre>{_e(text)}</pre></details>"
+    body += f"<details class=screen><summary>Fingerprint of the likelihood</summary><pre>{_e(text)}</pre></details>"
     if results.run_text:
         name = Path(results.run.path).name
         body += f"<details><summary>Run file {_e(name)}</summary><pre>{_e(results.run_text)}</pre></details>"
@@ -372,7 +374,6 @@ def _float(v: Any) -> float:
 
 def _constraints_section(results: Results) -> Section | None:
     from fipjax.constraints import CONSTRAINTS
-    from fipjax.models import get_model
     from fipjax.prediction import predict
 
     best, source = results.best
@@ -380,7 +381,7 @@ def _constraints_section(results: Results) -> Section | None:
         return None
     vintage = str(results.fingerprint.get("data", "latest"))
     try:
-        model = get_model(str(results.fingerprint.get("model")))
+        model = results.require_model()
         known = {p.name for p in model.parameters}
         point = {n: v for n, v in best.items() if n in known}
         found = predict(
@@ -530,9 +531,7 @@ def render(results: Results, *, title: str | None = None, compute: bool = True, 
     sections += [_posterior_section(r, several["posterior"]) for r in results.of("posterior")]
     sections += [_profile_section(r, several["profile"]) for r in results.of("profile")]
     sections.append(_run_section(results))
-    from fipjax.models import MODELS
-
-    model = MODELS.get(str(fingerprint.get("model")))
+    model = results.model
     about = f"<p>{_e(model.description)}{f' ({_papers(model.paper)})' if model.paper else ''}</p>" if model is not None else ""
     header = f"<h1>{_e(title)}</h1>{about}{_notes(results.notes)}{_summary(results)}"
     folder = resources.files("fipjax.report")
@@ -568,11 +567,13 @@ def write_report(
     title: str | None = None,
     compute: bool = True,
     plane: tuple[str, str] | None = None,
+    model: Any = None,
 ) -> Path:
     """Write one HTML page about results and return its path.
 
     files: a run file and what ``fit``, ``scan``, ``sample`` and ``profile`` wrote, or a run file alone, which stands for the
-    outputs under their default names.  out: path that ends in .html.  title, compute, plane: as for :func:`render`.
+    outputs under their default names.  out: path that ends in .html.  title, compute, plane: as for :func:`render`.  model: a model
+    of one's own, "FILE.py:NAME", for results without their run file.
     Raises InputError for files that cannot be read or belong to different likelihoods, and an ``out`` that cannot be written.
     """
     target = Path(out).expanduser()
@@ -582,7 +583,7 @@ def write_report(
         raise InputError(f"output {str(out)!r}: {str(target.parent)!r} is not a directory (allowed: an existing directory)")
     if target.is_dir():
         raise InputError(f"output {str(out)!r} is a directory (allowed: a file name)")
-    results = collect(files)
+    results = collect(files, model)
     with drawing("the report of " + ", ".join(r.path.name for r in results.results)):
         text = render(results, title=title, compute=compute, plane=plane)
     scratch = target.with_name(f".{target.name}.{os.getpid()}.tmp")

@@ -204,19 +204,18 @@ def _plane(results: Results, best: Mapping[str, complex], plane: tuple[str, str]
 
 def _exclusion(results: Results, key: str, plane: tuple[str, str] | None) -> Picture:
     from fipjax.constraints import CONSTRAINTS
-    from fipjax.models import get_model
     from fipjax.plotting.planes import exclusion
 
     best, source = results.best
     if not best:
         raise InputError("no best point")
-    model = get_model(str(results.fingerprint.get("model")))
+    model = results.require_model()
     x, y, preferred = _plane(results, best, plane)
     vintage = str(results.fingerprint.get("data", "latest"))
     fixed = {n: v for n, v in best.items() if n not in (x[0], y[0])}
     figure = exclusion(
         model, x, y, fixed, data=vintage, conventions=results.conventions or "default", preferred=preferred,
-        mark={n: float(np.real(best[n])) for n in (x[0], y[0])}, points=120, legend=False, names_inside=True,
+        mark={n: float(np.real(best[n])) for n in (x[0], y[0])}, points=120, legend=False, names_inside=True, merge=False,
         width=5.6,
     )  # fmt: skip
     ratios, colours = figure.ratios, figure.layers  # type: ignore[attr-defined]
@@ -249,7 +248,6 @@ def _short(v: complex) -> str:
 
 def _spectra(results: Results, compute: bool, r: Any, key: str) -> list[Picture]:
     """The binned observables with three bins or more, at most four; the unbinned prediction for the first."""
-    from fipjax.models import MODELS
     from fipjax.observables import FAMILIES
     from fipjax.plotting.files import MIN_BINS
     from fipjax.plotting.fits import _binned, plot_spectrum
@@ -257,7 +255,7 @@ def _spectra(results: Results, compute: bool, r: Any, key: str) -> list[Picture]
 
     table = _binned(r.thing.pulls)
     names = sorted((n for n in table if len(table[n]) >= MIN_BINS), key=lambda n: (n != "<dBR/dq2>(B+->Kmumu)", -len(table[n])))
-    model = MODELS.get(str(results.fingerprint.get("model")))
+    model = results.model
     best = results.best[0]
     out = []
     for i, name in enumerate(names[:4]):

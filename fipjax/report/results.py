@@ -32,12 +32,33 @@ class Result:
 
 @dataclass
 class Results:
-    """Results of one likelihood.  run: the run file, or None.  notes: what a reader of the page should know."""
+    """Results of one likelihood.
+
+    run: the run file, or None.  notes: what a reader of the page should know.  own: a model that is not in the list.
+    """
 
     results: list[Result]
     run: Any = None
     run_text: str = ""
     notes: list[str] = field(default_factory=list)
+    own: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The model: that of the run file or of ``collect(model=...)``, else the one of this name in the list, else None."""
+        from fipjax.models import MODELS
+
+        name = str(self.fingerprint.get("model"))
+        return self.own if self.own is not None and self.own.name == name else MODELS.get(name)
+
+    def require_model(self) -> Any:
+        """:attr:`model`; InputError where it is None."""
+        if self.model is None:
+            raise InputError(
+                f"the model {self.fingerprint.get('model')!r} is not in a shipped list (allowed: name the run file too, or "
+                "--model FILE.py:NAME)"
+            )
+        return self.model
 
     def of(self, kind: str) -> list[Result]:
         """The results of one kind, in the order they were given."""
@@ -123,10 +144,11 @@ def _same(a: Result, b: Result) -> None:
             )
 
 
-def collect(files: Sequence[Any]) -> Results:
+def collect(files: Sequence[Any], model: Any = None) -> Results:
     """Results from files: a run file (.toml), fits (.json), scans (.zarr), posteriors and profiles (.nc), in any order.
 
-    A run file alone stands for the outputs under their default names beside it or in the current directory.
+    A run file alone stands for the outputs under their default names beside it or in the current directory.  Its plugins and its
+    model are loaded; model: a model that is not in the list, for results without a run file ("FILE.py:NAME", or a Model).
     Raises InputError for a file that cannot be read, for results of different likelihoods, and when there is no result.
     """
     paths = [Path(f).expanduser() for f in files]
@@ -141,6 +163,11 @@ def collect(files: Sequence[Any]) -> Results:
 
         out.run = load_run(runs[0])
         out.run_text = runs[0].read_text(encoding="utf-8")
+        _load_own(out, runs[0].parent)
+    if model is not None:
+        from fipjax.models import get_model
+
+        out.own = get_model(model)
     out.results = [_load(p) for p in paths if p.suffix != ".toml"]
     if runs and not out.results:
         out.results = _outputs(runs[0], out)
@@ -151,6 +178,19 @@ def collect(files: Sequence[Any]) -> Results:
     order = list(_COMMANDS)
     out.results.sort(key=lambda r: order.index(r.kind))
     return out
+
+
+def _load_own(out: Results, base: Path) -> None:
+    """Plugins and model of the run file; the page is made without them if they cannot be loaded."""
+    from fipjax import plugins
+    from fipjax.models import get_model
+
+    try:
+        plugins.load_plugins(out.run.plugins, base)
+        if plugins.is_reference(out.run.model):
+            out.own = get_model(str(base / out.run.model))
+    except InputError as err:
+        out._note(str(err))
 
 
 def _outputs(run: Path, out: Results) -> list[Result]:

@@ -1,4 +1,4 @@
-r"""B_s mixing: SM and new-physics M12, light vectors through the s channel, DeltaM_s and DeltaGamma_s.
+r"""B_s mixing: SM and new-physics M12, light vectors and scalars through the s channel, DeltaM_s and DeltaGamma_s.
 
 WCxf names and sign (flavio basis): H = - sum C_i O_i, so M12 = M12_SM - sum C_i <O_i>; coefficients in GeV^-2 at
 4.2 GeV.  Bag parameters as in arXiv:2212.10497 (MS-bar-NDR at 4.2 GeV).
@@ -79,6 +79,23 @@ def light_vector(bs_l, bs_r, mass, width, *, m, m_b, m_q, me, scheme: str = "sqr
         - 2.0 * xi * lr * ((m_b**2 + m_q**2) * me["CSLR"] - m_b * m_q * (me["CSLL"] + me["CSRR"]))
     )
     # H12 = M12 - i Gamma12/2: the propagator's phase is absorptive, the couplings' phase is weak
+    return h * d_re, -2.0 * h * d_im
+
+
+def light_scalar(bs_l, bs_r, mass, width, *, m, me, scheme: str = "sqrt_q2", running=1.0):
+    r"""(M12, Gamma12) in GeV of s-channel exchange of a real scalar with L = S sbar (bs_l P_L + bs_r P_R) b + h.c.
+
+    H = (1/(2D)) [bs_l^2 O_SLL + bs_r^2 O_SRR + 2 bs_l bs_r O_SLR], D = m^2 - m_S^2 + i Gamma ...: the propagator of a scalar has
+    the sign opposite to that of a vector, so that a heavy S gives C_SLL = bs_l^2/(2 m_S^2), C_SLR = bs_l bs_r/m_S^2 with H = -C O.
+    bs_l, bs_r: polynomials (K, B) or None, taken at q^2 = m^2 (the B_s mass squared) as the propagator: the approximation of
+    :func:`light_vector`.  running: m_b at the scale of the bags over m_b at the scale of the couplings, which run alike.
+    me: :func:`matrix_elements`.
+    """
+    width = jnp.maximum(width, bw.GAMMA_FLOOR * mass)
+    m2 = jnp.asarray(m * m)
+    g_l, g_r = (jnp.zeros_like(mass) if g is None else running * evaluate_polynomial(g, m2) for g in (bs_l, bs_r))
+    d_re, d_im = bw.inverse_propagator(m2, mass, width, scheme)
+    h = 0.5 * (g_l * g_l * me["CSLL"] + g_r * g_r * me["CSRR"] + 2.0 * g_l * g_r * me["CSLR"])
     return h * d_re, -2.0 * h * d_im
 
 

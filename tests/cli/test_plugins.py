@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import jax
@@ -13,17 +14,19 @@ from command_line import run
 import fipjax
 from fipjax import plugins
 from fipjax.constraints import CONSTRAINTS
+from fipjax.engines.source import local_modules
 from fipjax.errors import InputError
 from fipjax.models import MODELS, get_model
 from fipjax.models.base import Model
 from fipjax.observables import FAMILIES
 from fipjax.observables.base import GROUPS
 from fipjax.runfile import load_run
+from fipkernels import widths
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "own_model.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", DOC, flags=re.S)
-POINT = {"m_X": 5.0, "g_bs": 1e-6, "g_mu": -0.02}
+POINT = {"m_Zp": 5.0, "g_bs": 1e-6, "g_mu": -0.02}
 OBSERVABLES = ["a_mu", "BR(Bs->mumu)"]
 
 
@@ -49,31 +52,41 @@ def files(tmp_path, monkeypatch):
     run = re.search(r"```toml\n(# run\.toml.*?)```", DOC, flags=re.S)[1]
     (tmp_path / "mymodel.py").write_text(model)
     (tmp_path / "mine.py").write_text(mine)
-    (tmp_path / "run.toml").write_text(run + 'constraints = ["my_bound"]\nuncertainties = "none"\n')
+    for old, new in (
+        (r"\[model\]", 'plugins = ["mine.py"]\n[model]'),
+        ("use = .*", 'use = ["a_mu", "BR(Bs->mumu)"]'),
+        ("constraints = .*", 'constraints = ["my_bound"]\nuncertainties = "none"'),
+    ):
+        run, found = re.subn(f"^{old}", new, run, flags=re.M)
+        assert found == 1, old
+    (tmp_path / "run.toml").write_text(run)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def test_model_of_the_documentation_is_the_shipped_one(files, capsys):
     """The same physics as deft, from the command line, by reference and by object."""
-    same = fipjax.predict("deft", {"m_V": 5.0, "gamma_V": 0.1, "C4_bsV": 1e-6, "C4_mumuV": -0.02}, OBSERVABLES)
+    # width: to muons (vector coupling), and 5 % of the mass to something dark
+    gamma = 0.05 + float(widths.vector_to_fermions(5.0, 0.1056583755, -0.02, 0.0)) / 5.0
+    same = fipjax.predict("deft", {"m_V": 5.0, "gamma_V": gamma, "C4_bsV": 1e-6, "C4_mumuV": -0.02}, OBSERVABLES)
     values = [f"{k}={v}" for k, v in POINT.items()]
     arguments = [a for v in values for a in ("--set", v)] + [a for o in OBSERVABLES for a in ("--observable", o)]
     arguments += ["--constraints", "none", "--json"]
-    code, out, err = run(capsys, "predict", "--model", "mymodel.py:LightVector", *arguments)
+    code, out, err = run(capsys, "predict", "--model", "mymodel.py:LightZ", *arguments)
     assert code == 0, err
     got = {k: v["value"] for k, v in json.loads(out)["observables"].items()}
     np.testing.assert_allclose([got[o] for o in OBSERVABLES], list(same.values()), rtol=1e-12)
-    thing = plugins.load_object("mymodel.py:LightVector")[0]
-    for model in ("mymodel.py:LightVector", "mymodel.py", thing, thing()):
+    thing = plugins.load_object("mymodel.py:LightZ")[0]
+    for model in ("mymodel.py:LightZ", "mymodel.py", thing, thing()):
         pred = fipjax.predict(model, POINT, OBSERVABLES)
         np.testing.assert_allclose(list(pred.values()), list(same.values()), rtol=1e-12)
-    # couplings left out are 0: the Standard Model, and no KeyError
-    assert fipjax.predict("mymodel.py:LightVector", {"m_X": 5.0}, "a_mu")["a_mu"] == pred.sm["a_mu"]
-    code, out, err = run(capsys, "models", "--model", "mymodel.py:LightVector", "--json")
+    # a parameter without a default is asked for by name
+    with pytest.raises(InputError, match="'g_bs' of model 'LightZ' is missing"):
+        fipjax.predict("mymodel.py:LightZ", {"m_Zp": 5.0}, "a_mu")
+    code, out, err = run(capsys, "models", "--model", "mymodel.py:LightZ", "--json")
     (entry,) = json.loads(out)
-    assert entry["name"] == "LightVector" and entry["priors"]["g_mu"]["sign"] == -1
-    assert [p["required"] for p in entry["parameters"]] == [True, False, False]
+    assert entry["name"] == "LightZ" and entry["priors"]["g_mu"]["sign"] == -1
+    assert [p["required"] for p in entry["parameters"]] == [True, True, True]
 
 
 def test_run_file_with_own_everything(files, capsys, monkeypatch):
@@ -84,7 +97,7 @@ def test_run_file_with_own_everything(files, capsys, monkeypatch):
     assert like.dataset.observables[-2:] == ("<dBR/dq2>(B+->Kmumu)[1.1,6.0]", "<Rmue>(B+->Kll)[1.1,6.0]")
     assert like.dataset.correlation[-1, -2] == 0.3
     assert [c.name for c in like.constraints] == ["my_bound"]
-    outside = {"m_X": 5.0, "g_bs": 1e-9, "g_mu": -0.06}
+    outside = {"m_Zp": 5.0, "g_bs": 1e-9, "g_mu": -0.06}
     assert not bool(like.evaluate({k: np.array([v]) for k, v in outside.items()})["allowed"][0])
     # -1/2 (ln(0.06/0.05)/0.1)^2
     want = -0.5 * (np.log(1.2) / 0.1) ** 2
@@ -99,7 +112,7 @@ def test_run_file_with_own_everything(files, capsys, monkeypatch):
 
 def test_observables_of_the_documentation(files, capsys):
     code, out, err = run(
-        capsys, "predict", "--plugin", "mine.py", "--model", "mymodel.py:LightVector", "--set", "m_X=5", "--set", "g_mu=-0.02",
+        capsys, "predict", "--plugin", "mine.py", "--model", "mymodel.py:LightZ", "--set", "m_Zp=5", "--set", "g_bs=0", "--set", "g_mu=-0.02",
         "--observable", "Delta_a_e", "--observable", "BR(B0->mumu)/BR(Bs->mumu)", "--observable", "a_mu",
         "--observable", "BR(B0->mumu)", "--observable", "BR(Bs->mumu)", "--constraints", "my_bound", "--json",
     )  # fmt: skip
@@ -153,6 +166,76 @@ def test_changed_file_replaces_what_it_registered(tmp_path):
     with pytest.raises(InputError, match=r"own\.py line 2: AttributeError"):
         fipjax.load_plugins(path)
     assert fipjax.predict("wet", {}, "own number")["own number"] == 2.0  # a broken file takes nothing away
+
+
+MODEL_WITH_HELPERS = """
+import json, math
+import numpy
+from helper import shift
+from tables import numbers
+import fipjax
+fipjax.register_model(fipjax.Model("helped", "", "", (fipjax.Parameter("s", "s", "", ""),),
+    lambda p: fipjax.Theory(a_mu=shift(p["s"]) * numbers.TWO), {"s": fipjax.priors.Flat(0.0, 1e-9)}))
+"""
+
+
+def test_helper_modules_are_part_of_the_hash(tmp_path):
+    """A store refuses a model of which a module beside it has changed; whatever else lies there does not matter."""
+    model = tmp_path / "model.py"
+    model.write_text(MODEL_WITH_HELPERS.replace("import fipjax", "import fipjax, fipjax.priors"))
+    (tmp_path / "helper.py").write_text("def shift(s):\n    from deep import ONE\n    return s * ONE\n")
+    (tmp_path / "deep.py").write_text("ONE = 1.0\n")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "numbers.py").write_text("from .more import TWO\n")
+    (tmp_path / "tables" / "more.py").write_text("TWO = 2.0\n")
+    (tmp_path / "numpy.pyi").write_text("")  # no module
+    (tmp_path / "unused.py").write_text("x = 1\n")
+    names = [p.relative_to(tmp_path).as_posix() for p in local_modules(model)]
+    assert names == ["deep.py", "helper.py", "tables/more.py", "tables/numbers.py"]
+
+    def value():
+        plugins.load_plugins(model)
+        point = fipjax.predict("helped", {"s": 1e-10}, ["a_mu"])
+        return float(point["a_mu"] - point.sm["a_mu"])
+
+    def like():
+        plugins.load_plugins(model)
+        return fipjax.Likelihood("helped", "2021", "none", use=["a_mu"], uncertainties="none")
+
+    sys.path.insert(0, str(tmp_path))  # deep is imported when the model is used
+    try:
+        assert value() == pytest.approx(2e-10, rel=1e-4)  # digits of a_mu itself: 1e-3
+        fipjax.scan(like(), {"s": [0.0, 1e-9]}, out=tmp_path / "s.zarr", progress=False)
+        before = like().fingerprint()["own"]
+        (tmp_path / "unused.py").write_text("x = 2\n")
+        assert like().fingerprint()["own"] == before
+        for file, text, want in (("deep.py", "ONE = 10.0\n", 2e-9), ("tables/more.py", "TWO = 40.0\n", 4e-8)):
+            old = (tmp_path / file).read_text()
+            (tmp_path / file).write_text(text)
+            with pytest.raises(InputError, match=r"another run: own.model = .* there, .* here"):
+                fipjax.scan(like(), {"s": [0.0, 1e-9]}, out=tmp_path / "s.zarr", progress=False)
+            assert like().fingerprint()["own"] != before
+            assert value() == pytest.approx(want, rel=1e-4), file
+            if file == "tables/more.py":
+                (tmp_path / file).write_text(old)
+        (tmp_path / "deep.py").write_text("ONE = 1.0\n")
+        assert like().fingerprint()["own"] == before
+        fipjax.scan(like(), {"s": [0.0, 1e-9]}, out=tmp_path / "s.zarr", progress=False)
+    finally:
+        sys.path.remove(str(tmp_path))
+
+
+def test_helpers_of_one_name_in_two_folders(tmp_path):
+    """Each file gets the module beside it."""
+    text = "import fipjax\nfrom same_name import X\n@fipjax.observable('own {}')\ndef f(t, i):\n    return i['m_mu'] * 0.0 + X\n"
+    for k in (1, 2):
+        folder = tmp_path / str(k)
+        folder.mkdir()
+        (folder / "same_name.py").write_text(f"X = {k}.0\n")
+        (folder / "own.py").write_text(text.format(k))
+        fipjax.load_plugins(folder / "own.py")
+        assert fipjax.predict("wet", {}, f"own {k}")[f"own {k}"] == k
+    sys.modules.pop("same_name")
 
 
 def test_observable_and_constraint_without_a_file():
@@ -336,10 +419,10 @@ def test_example(capsys):
 def test_public_names():
     """A change of this list is a change of what users type."""
     assert sorted(fipjax.__all__) == sorted(
-        """AdaptiveScan FitResult InputError Likelihood Model Parameter Posterior Prediction ProfileResult SMCPosterior Scan Theory
-        VectorMediator __version__ constraint fit kernels list_constraints list_models list_observables list_sets load_fit
-        load_plugins load_posterior load_profile load_set measurement observable open_scan plot plot_bounds predict profile
-        refine register_model sample scan smc to_wcxf verify""".split()
+        """AdaptiveScan FitResult InputError Likelihood Model Parameter Posterior Prediction ProfileResult SMCPosterior
+        ScalarMediator Scan Theory VectorMediator __version__ constraint fit kernels list_constraints list_models
+        list_observables list_sets load_fit load_plugins load_posterior load_profile load_set measurement observable open_scan
+        plot plot_bounds predict profile refine register_model sample scan smc to_wcxf verify""".split()
     )
     for name in fipjax.__all__:
         assert getattr(fipjax, name) is not None

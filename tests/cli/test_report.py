@@ -7,15 +7,14 @@ import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
+import stand_in
+from stand_in import StandIn
 
 import fipjax
 from fipjax.cli import main
 from fipjax.errors import InputError
-from fipjax.models import get_model
-from fipjax.priors import Flat, LogFlat
 from fipjax.report import collect, render, write_report
 
 pytestmark = [
@@ -61,30 +60,8 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-class Like:
-    """Two parameters of a real model and a parabola."""
-
-    names = ("m_V", "C4_bsV")
-    n_measurements = 3
-
-    def __init__(self, data="2021", data_hash="abc"):
-        self.model = get_model("deft44")
-        self.priors = {"m_V": Flat(2.0, 20.0), "C4_bsV": LogFlat(1e-9, 1e-5)}
-        self.parameters = {n: self.model.parameter(n) for n in self.names}
-        self.data, self.hash = data, data_hash
-
-    def _chi2(self, x):
-        return ((x["m_V"] - 7.0) / 2.0) ** 2 + (jnp.log10(x["C4_bsV"]) + 7.0) ** 2
-
-    def log_prob(self, x):
-        return -0.5 * self._chi2(x)
-
-    def evaluate(self, x):
-        chi2 = self._chi2(x)
-        return {"log_prob": -0.5 * chi2, "chi2": chi2, "allowed": jnp.isfinite(chi2)}
-
-    def sm_chi2(self):
-        return 20.0
+class Like(StandIn):
+    """With pulls and a fingerprint that a page has to escape."""
 
     def pulls(self, x):
         def one(observable, measurement, value, sm, measured, error):
@@ -97,27 +74,18 @@ class Like:
         return [*rows, one("BR(Bs->mumu)", EVIL, 3.1e-9, 3.7e-9, 3.0e-9, 3e-10)]
 
     def fingerprint(self):
-        priors = {n: p.describe() for n, p in self.priors.items()}
         fixed = {"gamma_V": 0.05, "C4_mumuV": -0.02, "C4t_mumuV": 0.0}
         return {
-            "model": "deft44", "data": self.data, "data_hash": self.hash, "fixed": fixed, "priors": priors,
-            "uncertainties": "fixed", "constraints": ["perturbativity"], "version": "0.1.0", "note": EVIL,
+            **super().fingerprint(), "fixed": fixed, "uncertainties": "fixed", "constraints": ["perturbativity"],
+            "version": "0.1.0", "note": EVIL,
         }  # fmt: skip
 
 
 def posterior(like, divergent=0):
-    from fipjax.engines.sample import STATS, Posterior
-
-    rng = np.random.default_rng(0)
-    shape = (4, 500)
-    stats = {k: np.zeros(shape, bool if k == "diverging" else float) for k in STATS}
-    stats["accept_prob"] += 0.9
-    stats["diverging"][0, :divergent] = True
-    draws = {"m_V": rng.normal(7, 1, shape), "C4_bsV": 10 ** rng.normal(-7, 0.3, shape)}
     about = {"m_V": {"latex": "m_V", "unit": "GeV"}, "C4_bsV": {"latex": r"C_4^{bsV}", "unit": ""}}
-    return Posterior(
-        like.names, draws, np.zeros(shape), stats, np.ones(4), {"draws": 500, "target_accept": 0.9}, like.fingerprint(), about
-    )
+    out = stand_in.posterior(like, parameters=about)
+    out.stats["diverging"][0, :divergent] = True
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -312,12 +280,53 @@ def test_mistakes_are_named(files, tmp_path, monkeypatch, args, words, capsys):
     assert line.startswith("fipjax: error:") and words in line
 
 
-def test_a_model_of_ones_own_is_reported_without_bounds(files, tmp_path):
+MINE = """
+import jax.numpy as jnp
+from fipjax import Theory, VectorMediator
+from fipjax.priors import LogFlat
+
+
+class Mine:
+    "a vector of mine"
+    parameters = {
+        "m_V": dict(unit="GeV", prior=LogFlat(3.0, 12.0)),
+        "C4_bsV": dict(prior=LogFlat(1e-9, 1e-5)),
+        **{n: dict(default=0.0) for n in ("gamma_V", "C4_mumuV", "C4t_mumuV")},
+    }
+
+    def theory(p):
+        return Theory(mediators=(VectorMediator(p["m_V"], 0.1 * p["m_V"], bs_L=p["C4_bsV"][None]),))
+"""
+
+
+def test_a_model_of_ones_own(files, tmp_path, capsys):
     fit = fipjax.load_fit(files.fit)
-    fit.fingerprint = {**fit.fingerprint, "model": "nobody's"}
+    fit.fingerprint = {**fit.fingerprint, "model": "Mine"}
     fit.save(tmp_path / "fit.json")
-    text = Page(render(collect([tmp_path / "fit.json"]))).text
-    assert "unknown model" in text and "Best fit" in text and "Bounds at the best point" not in text
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "run.toml").write_text('[model]\nname = "mine.py:Mine"\n[data]\nvintage = "2021"\n')
+    (tmp_path / "gone.toml").write_text('[model]\nname = "gone.py:Mine"\n[data]\nvintage = "2021"\n')
+    # nobody says where the model is: the page is made without it, and says what to do
+    unknown = collect([tmp_path / "fit.json"])
+    assert unknown.model is None
+    text = Page(render(unknown)).text
+    assert "--model FILE.py:NAME" in text and "Best fit" in text and "Bounds at the best point" not in text
+    # a run file whose model is gone
+    assert "cannot read" in Page(render(collect([tmp_path / "gone.toml", tmp_path / "fit.json"]), compute=False)).text
+    # the run file, or the option
+    for found in (collect([tmp_path / "run.toml"]), collect([tmp_path / "fit.json"], model=str(tmp_path / "mine.py") + ":Mine")):
+        assert found.require_model().name == "Mine"
+        assert "a vector of mine" in Page(render(found, compute=False)).text
+    out = str(tmp_path / "page.html")
+    assert main(["report", str(tmp_path / "fit.json"), "--model", f"{tmp_path}/mine.py:Yours", "--fast", "-o", out]) == 2
+    assert "Yours" in capsys.readouterr().err
+
+
+def test_what_the_bounds_add_is_said(files, tmp_path):
+    fit = fipjax.load_fit(files.fit)
+    fit.chi2 = -2.0 * fit.log_prob - 1.5
+    fit.save(tmp_path / "fit.json")
+    assert "the bounds add 1.50" in Page(render(collect([tmp_path / "fit.json"]), compute=False)).text
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ def on_the_page(fig):
 @pytest.fixture(scope="module")
 def bounds():
     return on_the_page(
-        plotting.exclusion("deft44", *PLANE, FIXED, constraints=NAMES, data="2021", points=48, mark={"m_V": 5.0, "C4_mumuV": -0.01})
+        plotting.exclusion(
+            "deft44", *PLANE, FIXED, constraints=NAMES, data="2021", points=48, mark={"m_V": 5.0, "C4_mumuV": -0.01}, merge=False
+        )
     )
 
 
@@ -96,6 +98,52 @@ def test_coloured_edges_follow_what_is_left(bounds):
     share = {n: planes._border_share(bounds.ratios[n] > 1, over == 0) for n in bounds.layers}
     for name, part in share.items():
         assert bool(by_gid(bounds, f"bound:{name}:border")) == (part > 0.0), name
+
+
+@pytest.fixture(scope="module")
+def kinds():
+    return on_the_page(plotting.exclusion("deft44", *PLANE, FIXED, constraints=NAMES, data="2021", points=48))
+
+
+def test_kinds_hide_nothing_that_is_excluded(kinds):
+    over = {n: r > 1 for n, r in kinds.ratios.items() if (r > 1).any()}
+    drawn = [n for names in kinds.kinds.values() for n in names]
+    assert sorted([*drawn, *kinds.weaker]) == sorted(over) and len(drawn) == len(set(drawn))
+    assert set(kinds.layers) == set(drawn)
+    missed = np.any(list(over.values()), axis=0) & ~np.any([over[n] for n in drawn], axis=0)
+    # what is left out may reach out of the others by less than a cell in fifty of the border
+    assert missed.sum() < 0.005 * missed.size
+    for key in kinds.kinds:
+        assert by_gid(kinds, f"bound:{key}:area")
+    legend = [t.get_text() for t in kinds.legends[0].get_texts()]
+    assert "excluded, data 2021" == kinds.legends[0].get_title().get_text()
+    assert any(f"{len(kinds.weaker)} weaker" in t for t in legend) == bool(kinds.weaker)
+
+
+def test_the_strongest_bounds_are_chosen():
+    """Strips from above: of each kind the deepest counts, and a kind inside another is drawn only if it is the next one."""
+    rows = np.arange(100)[:, None] * np.ones((1, 100))
+    depth = {"Z_4mu": 40, "W_width": 30, "W_universality": 20, "g2_bound": 60, "na64mu_inv": 50, "babar_4mu": 90, "K_mixing": 80}
+    over = {n: rows >= d for n, d in depth.items()}
+    layers = planes._kinds(over, ~np.any(list(over.values()), axis=0))
+    assert [(y.key, y.names, y.leads) for y in layers] == [
+        ("electroweak", ("W_universality",), True),
+        ("muon couplings", ("na64mu_inv",), False),
+    ]
+    # a bound of its own kind reaches the border elsewhere
+    over["W_width"] = over["W_width"] | ((rows >= 10) & (np.arange(100) < 50))
+    (first, *_) = planes._kinds(over, ~np.any(list(over.values()), axis=0))
+    assert set(first.names) == {"W_universality", "W_width"} and first.label == planes._KINDS["electroweak"][0]
+    # without a palette entry a kind has a colour of its own, and one bound of its kind its own name
+    assert len(set(planes._colours(["mine", "yours", "g-2"]).values())) == 3
+
+
+def test_colours_of_kinds_differ():
+    colours = [c for k, (_, c) in planes._KINDS.items() if k != "flavour"]
+    assert len(set(colours)) == len(colours)
+    shades = planes._shades("#0072B2", 4)
+    light = [np.dot(planes.to_rgb(c), (0.2126, 0.7152, 0.0722)) for c in shades]
+    assert light == sorted(light) and len(set(shades)) == 4
 
 
 def test_preferred_region_of_a_scan():
@@ -212,6 +260,22 @@ def test_curve_points_cover_the_range():
     assert np.sum(np.abs(np.sqrt(q2) - 2.0) < 1e-4) > 5
 
 
+def test_a_ratio_ends_where_the_rate_does(monkeypatch):
+    """R_K diverges at the end point, where the rate into electrons is gone; the curve stops at 1 % of its maximum."""
+
+    def rates(model, params, names, **_):
+        assert all(n.startswith("dBR/dq2(B+->Kee)[") for n in names)
+        return SimpleNamespace(sm={n: (22.9 - float(n.partition("[")[2][:-1])) ** 1.5 for n in names})
+
+    monkeypatch.setattr("fipjax.prediction.predict", rates)
+    grids = [np.linspace(1.0, 8.0, 15), np.linspace(15.0, 22.9, 80)]
+    low, high = spectra._with_a_rate("Rmue(B+->Kll)", grids, "latest", "default")
+    np.testing.assert_array_equal(low, grids[0])
+    # (22.9 - q2)^1.5 = 0.01 * 21.9^1.5
+    assert high[-1] == pytest.approx(22.9 - 21.9 * 0.01 ** (2 / 3), abs=0.1)
+    assert spectra._with_a_rate("dBR/dq2(B+->Kmumu)", grids, "latest", "default") is grids
+
+
 @pytest.mark.parametrize(
     ("observable", "options", "words"),
     [
@@ -276,3 +340,19 @@ def test_formulas_that_cannot_be_drawn_become_names():
     assert st.formula("my_g", {"latex": r"\foo{"}) == r"\mathrm{my\_g}"
     assert st.formula("g", {"latex": "a$b"}) == r"\mathrm{g}"
     assert st.formula("g", {"latex": r"g_\mu"}) == r"g_\mu"
+    assert st.formula("m", {"latex": "m_{Z'}"}) == "m_{Z′}"
+
+
+def test_text_of_svg_is_text(tmp_path):
+    with st.context():
+        fig = st.new_figure(3.0, 1.0)
+        fig.text(0.1, 0.5, r"$\mathcal{B}(B\to K)$ and words")
+        # a letter that only the STIX fonts of matplotlib have there
+        other = st.new_figure(3.0, 1.0)
+        other.text(0.1, 0.5, "\ue000 and words")
+    (path,) = st.save(fig, tmp_path / "one", formats=("svg",))
+    text = path.read_text(encoding="utf-8")
+    assert "<text" in text and "ℬ" in text and "words" in text
+    with pytest.warns(UserWarning, match="missing from font"):
+        (path,) = st.save(other, tmp_path / "two", formats=("svg",))
+    assert "<text" not in path.read_text(encoding="utf-8")
