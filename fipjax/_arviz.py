@@ -61,12 +61,39 @@ def build(groups: dict[str, dict[str, np.ndarray]], attrs: dict, var_attrs: dict
     return data
 
 
-def _write_zarr(path: Path, data) -> None:
-    """All groups as one zarr v3 store.  arviz 0.2x refuses zarr 3; xarray does not."""
+def is_zarr_posterior(path: str | os.PathLike) -> bool:
+    """Whether a directory is a posterior in zarr rather than a scan or something else."""
+    path = Path(path)
+    return path.suffix == ".zarr" and (path / "posterior").is_dir() and not (path / ".fipjax").exists()
+
+
+def check_output(path: str | os.PathLike) -> None:
+    """What a posterior at ``path`` needs, before the work.
+
+    Raises MissingDependency, and InputError where a zarr store would replace a directory that is no posterior.
+    """
+    require()
+    _xarray()
+    path = Path(path)
+    if path.suffix != ".zarr":
+        return
+    _zarr()
+    if path.exists() and not (is_zarr_posterior(path) or (path.is_dir() and not any(path.iterdir()))):
+        raise InputError(f"output {str(path)!r} exists and is not a posterior (allowed: a new name; it is not overwritten)")
+
+
+def _zarr():
     try:
         import zarr
     except ImportError as err:
         raise MissingDependency(f'posteriors in zarr need zarr ({err}): pip install "fipjax[scan]"') from None
+    return zarr
+
+
+def _write_zarr(path: Path, data) -> None:
+    """All groups as one zarr v3 store.  arviz 0.2x refuses zarr 3; xarray does not."""
+    zarr = _zarr()
+    check_output(path)
     if not path.parent.is_dir():
         raise InputError(f"cannot write {str(path)!r}: {str(path.parent)!r} is not a directory")
     scratch = path.with_name(path.name + f".{os.getpid()}.tmp")
@@ -79,9 +106,11 @@ def _write_zarr(path: Path, data) -> None:
             # not part of zarr v3 yet; readers look for it all the same
             warnings.simplefilter("ignore")
             zarr.consolidate_metadata(str(scratch), zarr_format=3)
+        old = path.with_name(path.name + f".{os.getpid()}.old")
         if path.exists():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            os.replace(path, old)
         os.replace(scratch, path)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as err:
         shutil.rmtree(scratch, ignore_errors=True)
         raise InputError(f"cannot write {str(path)!r}: {err.strerror or err}") from None
@@ -122,7 +151,9 @@ def read(path: str | os.PathLike) -> tuple[dict[str, dict[str, np.ndarray]], dic
     groups: dict[str, dict[str, np.ndarray]] = {}
     attrs: dict = {}
     path = Path(path)
-    is_store = path.is_dir() and path.suffix == ".zarr"
+    is_store = is_zarr_posterior(path)
+    if path.is_dir() and not is_store:
+        raise InputError(f"{str(path)!r} is not a posterior written by fipjax")
     if not (path.is_file() or is_store):
         raise InputError(f"cannot read {str(path)!r}: no such file")
     for group in ("posterior", "sample_stats"):

@@ -6,12 +6,15 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from fipjax import commands
+from fipjax._paths import LONGEST
 from fipjax._version import __version__
 from fipjax.errors import InputError
 
@@ -227,6 +230,8 @@ def _predict(args) -> None:
 def _writable(path: str, suffixes: Sequence[str], overwrite: bool = True) -> Path:
     """Refuse an output that cannot be written before hours are spent on it."""
     p = Path(path)
+    if len(os.fsencode(p.name)) > LONGEST:
+        raise InputError(f"output '{p.name[:40]}...' (allowed: a name of at most {LONGEST} bytes)")
     if suffixes and p.suffix not in suffixes:
         raise InputError(f"output {path!r} (allowed: a name that ends in {' or '.join(suffixes)})")
     parent = p.parent if str(p.parent) else Path(".")
@@ -252,6 +257,14 @@ def _scan(args) -> None:
 
     run = load_run(args.run)
     out = _writable(args.output, [".zarr"])
+    if run.scan.get("method") == "adaptive":
+        # before processes wait for each other
+        for option in ("worker", "distributed", "takeover"):
+            if getattr(args, option):
+                raise InputError(
+                    f'--{option} with method = "adaptive" of {Path(args.run).name} (allowed: one process, which uses all devices '
+                    "of its host; several processes share methods grid and sobol)"
+                )
     from fipjax.engines.distributed import from_arguments
 
     # before JAX looks for devices
@@ -307,25 +320,45 @@ def _fit(args) -> None:
 
     like = run.likelihood()
     _describe(like)
+    from fipjax.engines.fit import FitInterrupted
+
     options = {**run.fit, **({"starts": args.starts} if args.starts else {})}
-    result = fipjax.fit(like, **options)
-    result.save(out)
+    stopped = None
+    _say_what_is_kept(out, args.resume)
+    try:
+        result = fipjax.fit(like, out=out, resume=args.resume, **options)
+    except FitInterrupted as stop:
+        if stop.result is None:
+            raise
+        # the best points so far are in the file
+        result, stopped = stop.result, stop
     if args.json:
-        _print_json(json.loads(out.read_text(encoding="utf-8")))
+        _print_json(result.to_dict())
     else:
         print(result.summary())
         print(f"written to {out}")
+    if stopped:
+        raise stopped
+
+
+def _say_what_is_kept(out: Path, resume: bool) -> None:
+    """A search that begins anew loses what an interrupted one left: better to say so before."""
+    from fipjax.engines.checkpoint import state_path
+
+    state = state_path(out)
+    if state.exists() and not resume:
+        print(f"note: {state} of an interrupted run is not used (--resume would go on with it)", file=sys.stderr)
 
 
 def _sample(args) -> None:
     from fipjax.runfile import load_run
 
     run = load_run(args.run)
-    out = _writable(args.output, [".nc"])
+    out = _writable(args.output, [".nc", ".zarr"])
     import fipjax
-    from fipjax._arviz import require
+    from fipjax._arviz import check_output
 
-    require()
+    check_output(out)
     like = run.likelihood()
     _describe(like)
     options = dict(run.sample)
@@ -371,10 +404,11 @@ def _profile(args) -> None:
     _describe(like)
     options = {k: v for k, v in run.profile.items() if k not in ("parameters", "points", "range", "scale")}
     interrupted = False
+    _say_what_is_kept(out, args.resume)
     try:
-        result = fipjax.profile(like, grid, out=out, **options)
+        result = fipjax.profile(like, grid, out=out, resume=args.resume, **options)
     except ProfileInterrupted as stop:
-        # the finished sweeps are in the file
+        # what was found so far is in the file
         result, interrupted = stop.result, True
     if args.json:
         about = {
@@ -389,7 +423,10 @@ def _profile(args) -> None:
         print(result.summary())
         print(f"written to {out}")
     if interrupted:
-        raise KeyboardInterrupt(f"profile interrupted after {result.sweeps} sweeps: what was found so far is in {out}")
+        raise KeyboardInterrupt(
+            f"profile interrupted after {result.sweeps} sweeps: what was found so far is in {out}; the same command with --resume "
+            "goes on"
+        )
 
 
 def _plot(args) -> None:
@@ -415,7 +452,11 @@ def build_parser() -> argparse.ArgumentParser:
         p = sub.add_parser(name, help=text, description=text)
         p.set_defaults(function=function)
         p.add_argument(
-            "--plugin", action="append", metavar="FILE.py", help="a file with models, observables, bounds, measurements of your own"
+            "--plugin",
+            action="append",
+            type=commands.path,
+            metavar="FILE.py",
+            help="a file with models, observables, bounds, measurements of your own",
         )
         return p
 
@@ -448,8 +489,8 @@ def build_parser() -> argparse.ArgumentParser:
         ("profile", _profile, "profile likelihood of one or two parameters", "profile.nc"),
     ):
         p = command(name, function, text)
-        p.add_argument("run", metavar="RUN.toml")
-        p.add_argument("-o", "--output", default=default, metavar="FILE")
+        p.add_argument("run", type=commands.path, metavar="RUN.toml")
+        p.add_argument("-o", "--output", type=commands.path, default=default, metavar="FILE")
         p.add_argument("--json", action="store_true", help="print JSON")
         if name == "scan":
             p.add_argument("--overwrite", action="store_true", help="replace a store of another run")
@@ -460,6 +501,8 @@ def build_parser() -> argparse.ArgumentParser:
             p.add_argument("--process-id", type=int, metavar="I", help="number of this process (from 0), with --distributed")
             p.add_argument("--wait", type=commands.positive, metavar="SECONDS", help="how long to wait for the others (300)")
             p.add_argument("--takeover", action="store_true", help="after its own part, compute what other workers have not")
+        if name in ("fit", "profile"):
+            p.add_argument("--resume", action="store_true", help="go on from what an interrupted run kept beside its output")
         if name == "fit":
             p.add_argument("--starts", type=commands.positive)
         if name == "sample":
@@ -468,14 +511,21 @@ def build_parser() -> argparse.ArgumentParser:
             p.add_argument("--draws", type=commands.positive)
             p.add_argument("--seed", type=int)
     p = command("plot", _plot, "draw the right picture for each file")
-    p.add_argument("files", nargs="+", metavar="FILE")
-    p.add_argument("-o", "--output", help="directory or file name for the pictures")
+    p.add_argument("files", nargs="+", type=commands.path, metavar="FILE")
+    p.add_argument("-o", "--output", type=commands.path, help="directory or file name for the pictures")
     commands.add_all(command)
     return parser
 
 
+def _stop(number: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
+    """Entry point; returns the exit code: 0, 2 for bad input, 130 after Ctrl-C or SIGTERM."""
+    if argv is None and threading.current_thread() is threading.main_thread():
+        # what a batch system sends before the time is up: keep what there is, as for Ctrl-C
+        signal.signal(signal.SIGTERM, _stop)
     try:
         args = build_parser().parse_args(argv)
         if args.plugin or "fipjax.plugins" in sys.modules:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import inspect
 import linecache
 import os
@@ -23,8 +24,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from fipjax import constraints as _constraints
+from fipjax._paths import expand
 from fipjax.data import MeasurementSet
 from fipjax.data._measurements import _check_user, parse_set
+from fipjax.engines.source import local_modules
 from fipjax.errors import InputError, unknown
 from fipjax.hadronic import derive
 from fipjax.models.base import MODELS, Model
@@ -47,7 +50,8 @@ _SHIPPED: dict[str, frozenset[str]] = {kind: frozenset(table) for kind, table in
 
 @dataclass
 class Plugin:
-    """What one file registered: names of models, observables and constraints; MeasurementSets; path and hash of the content."""
+    """What one file registered: names of models, observables and constraints; MeasurementSets; path, and hash of the content with
+    that of the modules beside it that it imports."""
 
     path: Path
     hash: str
@@ -84,12 +88,13 @@ COMMAND_LINE: list[Plugin] = []
 
 
 def _resolve(path: str | os.PathLike, base: str | os.PathLike | None = None) -> Path:
-    p = Path(path).expanduser()
+    p = expand(path)
     return (p if p.is_absolute() or base is None else Path(base) / p).resolve()
 
 
 def load_file(path: str | os.PathLike) -> Plugin:
-    """Run a Python file and return what it registered; a file that has not changed is not run again.
+    """Run a Python file and return what it registered; a file that has not changed (nor the modules beside it that it imports)
+    is not run again.
 
     Raises InputError with one line that names the file, and the line of a mistake in it.
     """
@@ -101,7 +106,8 @@ def load_file(path: str | os.PathLike) -> Plugin:
         source = file.read_bytes()
     except OSError as err:
         raise InputError(f"cannot read {str(path)!r}: {err.strerror or err} (allowed: an existing Python file)") from None
-    digest = hashlib.sha256(source).hexdigest()[:16]
+    beside = local_modules(file)
+    digest = _digest(source, beside, file.parent)
     known = _LOADED.get(file)
     if known is not None and known.hash == digest:
         return known
@@ -116,6 +122,7 @@ def load_file(path: str | os.PathLike) -> Plugin:
     module = types.ModuleType(f"fipjax_plugin_{file.stem}_{digest}")
     module.__file__ = str(file)
     linecache.checkcache(str(file))
+    _forget_changed(beside, file.parent)
     previous = None if known is None else _withdraw(known)
     before = {kind: set(table) for kind, table in _REGISTRIES.items()}
     sets: list[MeasurementSet] = []
@@ -147,6 +154,35 @@ def load_file(path: str | os.PathLike) -> Plugin:
     _LOADED[file] = plugin
     _forget_compiled()
     return plugin
+
+
+def _digest(source: bytes, beside: Mapping[Path, bytes], folder: Path) -> str:
+    """Hash of a file and of the modules beside it that it imports."""
+    digest = hashlib.sha256(source)
+    for path, content in beside.items():
+        digest.update(f"\n{path.relative_to(folder).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16]
+
+
+_BESIDE: dict[Path, bytes] = {}
+
+
+def _forget_changed(beside: Mapping[Path, bytes], folder: Path) -> None:
+    """Modules beside a file are imported anew if one of them has changed, or has the name of one beside another file."""
+    changed = any(_BESIDE.get(path, content) != content for path, content in beside.items())
+    tops = {path.relative_to(folder).with_suffix("").parts[0] for path in beside}
+    for name, module in list(sys.modules.items()):
+        place = Path(getattr(module, "__file__", None) or "")
+        if place not in _BESIDE:
+            continue
+        other = name.split(".")[0] in tops and not place.is_relative_to(folder)
+        if other or (changed and place in beside):
+            # a package (perhaps without a file of its own) holds its modules as attributes
+            for n in range(name.count(".") + 1):
+                sys.modules.pop(name.rsplit(".", n)[0], None)
+    importlib.invalidate_caches()
+    _BESIDE.update(beside)
 
 
 def _withdraw(plugin: Plugin) -> dict[str, dict[str, Any]]:
@@ -518,7 +554,8 @@ def is_own(kind: str, name: str) -> bool:
 def provenance(model: Model | None = None, constraints: Iterable[Any] = (), observables: Iterable[str] = ()) -> dict[str, Any]:
     """``{"own": {"model": HASH, "observable NAME": HASH, ...}}`` of everything in a likelihood that is the user's, else {}.
 
-    The hash is that of the file; what was defined elsewhere (a notebook) has that of its source text, or of its compiled code.
+    The hash is that of the file with the modules beside it that it imports; what was defined elsewhere (a notebook) has that of
+    its source text, or of its compiled code.
     constraints: Constraint objects.  observables: names, with or without brackets.
     """
     out: dict[str, str] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fipjax.commands import positive
+from fipjax.commands import path, positive
 
 
 def add(command) -> None:
@@ -14,7 +14,7 @@ def add(command) -> None:
     p.add_argument("--points", type=positive, default=65536)
     p.add_argument("--no-peers", action="store_true", help="do not run flavio and EOS")
     p.add_argument("--no-float32", action="store_true", help="only float64")
-    p.add_argument("-o", "--output", metavar="FILE.json", help="also write the numbers to a file")
+    p.add_argument("-o", "--output", type=path, metavar="FILE.json", help="also write the numbers to a file")
     p.add_argument("--json", action="store_true", help="print JSON")
 
 

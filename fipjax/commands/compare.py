@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from fipjax.commands import path
 from fipjax.errors import InputError, MissingDependency, unknown
 
 _VARIABLE = "FIPJAX_FLAVIO_PYTHON"
@@ -39,7 +40,7 @@ def add(command) -> None:
     p.add_argument("--with", dest="peer", default="flavio", metavar="NAME", help="flavio")
     p.add_argument("--model", default="wet", metavar="NAME", help="a name of 'fipjax models', or FILE.py:NAME (default: wet)")
     p.add_argument("--set", action="append", metavar="NAME=NUMBER", help="a parameter; may be repeated")
-    p.add_argument("--fit", metavar="FIT.json", help="the best point of a fit instead of --set")
+    p.add_argument("--fit", type=path, metavar="FIT.json", help="the best point of a fit instead of --set")
     p.add_argument("--observable", action="append", metavar="NAME", help="flavio name with bin; may be repeated")
     p.add_argument("--conventions", default="flavio", help="of fipjax: flavio (default), default or as_printed")
     p.add_argument("--json", action="store_true", help="print JSON")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fipjax.commands import path
 from fipjax.errors import InputError
 
 
@@ -13,11 +14,13 @@ def add(command) -> None:
     p.add_argument("--wcxf", action="store_true", help="EFT WET, basis flavio; one file per scale (4.8 GeV, mixing 4.2 GeV)")
     p.add_argument("--model", metavar="NAME", help="a name of 'fipjax models', or FILE.py:NAME")
     p.add_argument("--set", action="append", metavar="NAME=NUMBER", help="a parameter; may be repeated")
-    p.add_argument("--fit", metavar="FIT.json", help="the best point of a fit instead of --set")
+    p.add_argument("--fit", type=path, metavar="FIT.json", help="the best point of a fit instead of --set")
     p.add_argument("--q2", type=float, metavar="NUMBER", help="take light mediators at this q^2 (GeV^2)")
     p.add_argument("--heavy-only", action="store_true", help="leave light mediators out")
     p.add_argument("--conventions", default="default", help="default or as_printed")
-    p.add_argument("-o", "--output", default="wcxf.json", metavar="FILE", help="a name that ends in .json, .yml or .yaml")
+    p.add_argument(
+        "-o", "--output", type=path, default="wcxf.json", metavar="FILE", help="a name that ends in .json, .yml or .yaml"
+    )
     p.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -30,10 +33,17 @@ def point(model: str | None, items: list[str] | None, fit: str | None = None) ->
         from fipjax.engines.fit import load_fit
 
         result = load_fit(fit)
-        fixed = {k: complex(*v) if isinstance(v, list) else v for k, v in result.fingerprint.get("fixed", {}).items()}
+        try:
+            held = dict(result.fingerprint.get("fixed", {}))
+            fixed = {k: complex(*v) if isinstance(v, list) else float(v) for k, v in held.items()}
+        except (TypeError, ValueError):
+            shown = repr(result.fingerprint["fixed"])[:80]
+            raise InputError(f"{fit}: fingerprint.fixed = {shown} (allowed: a table of numbers, as fit writes)") from None
         # hadronic inputs of a fit with nuisances are no parameters of the model
         params = {**{k: v for k, v in result.best.items() if not k.startswith("z(")}, **fixed}
         model = model or result.fingerprint.get("model")
+        if not (model is None or isinstance(model, str)):
+            raise InputError(f"{fit}: fingerprint.model = {repr(model)[:80]} (allowed: the name of a model, as fit writes)")
     if model is None:
         raise InputError("no --model given (allowed: a name of 'fipjax models', or FILE.py:NAME)")
     for item in items or []:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+from fipjax.commands import path
+
 
 def add(command) -> None:
     """Add the command."""
     p = command("verify", _verify, "check the store of a scan against its checksums")
-    p.add_argument("store", metavar="STORE.zarr")
+    p.add_argument("store", type=path, metavar="STORE.zarr")
     p.add_argument("--repair", action="store_true", help="forget damaged chunks, so that the next run of the scan computes them")
     p.add_argument("--json", action="store_true", help="print JSON")
 

@@ -62,7 +62,7 @@ class Worker:
 
 def parse_worker(text: str) -> Worker:
     """Worker from ``"I/N"``, numbered from 0.  Raises InputError."""
-    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
     if not match or not int(match[1]) < int(match[2]):
         raise InputError(f"--worker {text!r} (allowed: I/N with 0 <= I < N, such as 0/8 to 7/8)")
     return Worker(int(match[1]), int(match[2]))

@@ -15,8 +15,10 @@ import json
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +26,7 @@ import numpy as np
 import optax
 
 from fipjax._version import __version__
+from fipjax.engines.checkpoint import Checkpoint, run_identity
 from fipjax.errors import InputError, unknown
 from fipjax.priors import LogFlat, Prior, SignedLog
 from fipjax.progress import Progress
@@ -340,41 +343,105 @@ class _Search:
         self._advance = jax.jit(lambda *args: strong(advance(*args)))
         self._refill = jax.jit(lambda *args: strong(refill(*args)))
 
-    def run(self, u0: np.ndarray, maxiter: int, bar: Progress | None) -> Ends:
-        """Search from each row of ``u0`` (S, n), at most ``maxiter`` trial points each."""
-        engine, rows = self.engine, self.engine.rows
-        starts = len(u0)
-        u_end, status_end, trials_end = np.array(u0), np.zeros(starts, int), np.zeros(starts, int)
-        best = math.inf
+    def _shapes(self):
+        u = jax.ShapeDtypeStruct((self.engine.rows, self.engine.target.n), jnp.zeros(()).dtype)
+        return jax.tree.flatten(jax.eval_shape(self._begin, u))
+
+    def begin(self, u0: np.ndarray) -> dict:
+        """State of a run from each row of ``u0`` (S, n) before the first trial point.
+
+        c: one search for each row; owner: whose (-1: nobody's); queue: the next start; log: who, u, value (of phi), status and
+        trials of those that have ended, the first ``ended`` entries.  A step makes a new state and changes nothing that an old
+        one holds.
+        """
+        rows, starts = self.engine.rows, len(u0)
         queue = min(rows, starts)
-        owner = np.where(np.arange(rows) < queue, np.arange(rows), -1)  # -1: nobody's row
-        first = u0[np.maximum(owner, 0)]
-        c, trial = self._begin(jnp.asarray(first)), jnp.asarray(first)
-        while np.any(owner >= 0):
-            out = engine.program(trial)
-            c, trial = self._advance(c, out["objective"], out["grad"])
-            status, trials = np.asarray(c["status"]), np.asarray(c["trials"])
-            done = np.flatnonzero((owner >= 0) & ((status != 0) | (trials >= maxiter)))
-            if not len(done):
-                if bar:
-                    bar.update(0)
-                continue
-            who = owner[done]
-            u_end[who] = np.asarray(c["u"])[done]
-            status_end[who], trials_end[who] = status[done], trials[done]
-            best = min(best, float(np.asarray(c["value"])[done].min()))
-            new = np.arange(queue, min(queue + len(done), starts))
-            queue += len(new)
-            owner[done] = -1
-            owner[done[: len(new)]] = new
-            if len(new):
-                mask = np.zeros(rows, bool)
-                mask[done[: len(new)]] = True
-                c, trial = self._refill(c, mask, jnp.asarray(u0[np.maximum(owner, 0)]))
+        owner = np.where(np.arange(rows) < queue, np.arange(rows), -1)
+        first = jnp.asarray(u0[np.maximum(owner, 0)])
+        return {"c": self._begin(first), "trial": first, "owner": owner, "queue": queue, "ended": 0, "log": self._log(u0.shape)}
+
+    @staticmethod
+    def _log(shape: tuple[int, int]) -> dict[str, np.ndarray]:
+        count = np.zeros(shape[0], int)
+        return {"who": count, "u": np.zeros(shape), "value": np.zeros(shape[0]), "status": count.copy(), "trials": count.copy()}
+
+    def step(self, now: dict, u0: np.ndarray, maxiter: int) -> dict:
+        """One trial point of every search; those that have ended make room for others."""
+        out = self.engine.program(now["trial"])
+        c, trial = self._advance(now["c"], out["objective"], out["grad"])
+        owner, queue, log = now["owner"], now["queue"], now["log"]
+        status, trials = np.asarray(c["status"]), np.asarray(c["trials"])
+        done = np.flatnonzero((owner >= 0) & ((status != 0) | (trials >= maxiter)))
+        if not len(done):
+            return {**now, "c": c, "trial": trial}
+        ended = now["ended"] + len(done)
+        log["who"][now["ended"] : ended] = owner[done]
+        for k in ("u", "value", "status", "trials"):
+            log[k][now["ended"] : ended] = np.asarray(c[k])[done]
+        new = np.arange(queue, min(queue + len(done), len(u0)))
+        owner = owner.copy()
+        owner[done] = -1
+        owner[done[: len(new)]] = new
+        if len(new):
+            mask = np.zeros(len(owner), bool)
+            mask[done[: len(new)]] = True
+            c, trial = self._refill(c, mask, jnp.asarray(u0[np.maximum(owner, 0)]))
+        return {"c": c, "trial": trial, "owner": owner, "queue": queue + len(new), "ended": ended, "log": log}
+
+    def run(
+        self,
+        u0: np.ndarray,
+        maxiter: int,
+        bar: Progress | None,
+        keep: Callable[[dict], None] | None = None,
+        state: dict | None = None,
+    ) -> Ends:
+        """Search from each row of ``u0`` (S, n), at most ``maxiter`` trial points each.
+
+        ``keep`` gets the state after every step (:meth:`begin`); with such a ``state`` the run goes on from there.
+        """
+        now = self.begin(u0) if state is None else state
+        best = now["log"]["value"][: now["ended"]].min(initial=math.inf)
+        while now["ended"] < len(u0):
+            before, now = now["ended"], self.step(now, u0, maxiter)
+            if keep:
+                keep(now)
             if bar:
-                shown = self.scale * math.sinh(min(best / self.scale, 700.0))
-                bar.update(len(done), note=f"best chi2 {shown:.6g}" if math.isfinite(shown) else "")
-        return Ends(u_end, engine.values(u_end), status_end, np.zeros(starts, int), int(trials_end.max()))
+                best = now["log"]["value"][before : now["ended"]].min(initial=best)
+                shown = float(self.objective(best))
+                bar.update(now["ended"] - before, note=f"best chi2 {shown:.6g}" if math.isfinite(shown) else "")
+        log, u, status = now["log"], np.array(u0), np.zeros(len(u0), int)
+        u[log["who"]], status[log["who"]] = log["u"], log["status"]
+        return Ends(u, self.engine.values(u), status, np.zeros(len(u0), int), int(log["trials"].max()))
+
+    def so_far(self, now: dict) -> tuple[Ends, np.ndarray]:
+        """Where the starts of an unfinished run are, those that still move included, and their numbers (rows of u0)."""
+        row = np.flatnonzero((now["owner"] >= 0) & (np.asarray(now["c"]["trials"]) > 0))
+        moving = {k: np.asarray(now["c"][k])[row] for k in ("u", "value", "status", "trials")} | {"who": now["owner"][row]}
+        log = {k: np.concatenate([v[: now["ended"]], moving[k]]) for k, v in now["log"].items()}
+        ends = Ends(log["u"], self.objective(log["value"]), log["status"], np.zeros(len(log["who"]), int), 0)
+        return ends, log["who"]
+
+    def pack(self, now: dict) -> dict:
+        """A state in the form that is kept: the searches as a list of arrays."""
+        return {**now, "c": jax.tree.leaves(now["c"]), "log": {k: v[: now["ended"]] for k, v in now["log"].items()}}
+
+    def unpack(self, kept: dict, starts: int) -> dict:
+        """The state that :meth:`pack` was given; ValueError if it cannot be one of ``starts`` starts."""
+        leaves, tree = self._shapes()
+        found = [np.asarray(a) for a in kept["c"]]
+        if [(a.shape, a.dtype) for a in found] != [(a.shape, a.dtype) for a in leaves] or not kept["queue"] <= starts:
+            raise ValueError("the searches have another shape")
+        log = self._log((starts, self.engine.target.n))
+        for k, v in log.items():
+            v[: kept["ended"]] = kept["log"][k]
+        c = jax.tree.unflatten(tree, [jnp.asarray(a) for a in found])
+        return {**kept, "c": c, "trial": jnp.asarray(kept["trial"]), "owner": np.asarray(kept["owner"]), "log": log}
+
+    def objective(self, phi) -> np.ndarray:
+        """The objective of values of phi; inf for those of a wall."""
+        phi = np.asarray(phi, float) / self.scale
+        return np.where(phi < 700.0, self.scale * np.sinh(np.minimum(phi, 700.0)), np.inf)
 
 
 @dataclass
@@ -392,34 +459,66 @@ class Ends:
     trials: int
 
 
-def multistart(engine: Engine, starts: int, maxiter: int, seed: int, progress: bool) -> Ends:
+def multistart(engine: Engine, starts: int, maxiter: int, seed: int, progress: bool, keep: Checkpoint | None = None) -> Ends:
     """Run all searches: half from quasi-random points, the others in ``GENERATIONS`` that learn from what was found.
 
     Each start of a later generation is the best of ``SCREEN`` variations of local minima found so far.  This is what
     finds the narrow valley of a resonance in the mass once the couplings are about right.  Measured on a
     five-parameter likelihood whose best minimum attracts 3 of 8192 independent starts: found in 8 of 10 runs with
     2048 starts, in 2 of 10 with 512.
+
+    ``keep`` gets the state after every step; a run goes on from the state that it holds.
     """
-    search = _Search(engine, 4.0 * max(10.0, float(getattr(engine.target.like, "n_measurements", 10))))
+    search = _search(engine)
     each = starts // (2 * GENERATIONS)
     sizes = [starts - GENERATIONS * each] + [each] * (GENERATIONS if each else 0)
     rng = np.random.default_rng([seed, 2])
     runs: list[Ends] = []
-    bar = Progress("fit", starts, "starts") if progress else None
+    u0 = state = None
+    if keep is not None and keep.state is not None:
+        try:
+            rng.bit_generator.state = keep.state["rng"]
+            runs = [Ends(**e) for e in keep.state["runs"]]
+            if keep.state["search"] is not None:
+                u0 = np.asarray(keep.state["u0"])
+                state = search.unpack(keep.state["search"], len(u0))
+        except (KeyError, TypeError, ValueError) as err:
+            raise keep.damaged(str(err)) from None
+    ended = sum(len(e.u) for e in runs) + (state["ended"] if state else 0)
+    bar = Progress("fit", starts, "starts", start=ended) if progress else None
     try:
-        for generation, size in enumerate(sizes):
-            if generation == 0:
+        for generation, size in list(enumerate(sizes))[len(runs) :]:
+            if u0 is None and generation == 0:
                 u0 = _starting_points(engine, size, seed)
-            else:
+            elif u0 is None:
                 u, value = np.concatenate([e.u for e in runs]), np.concatenate([e.value for e in runs])
                 if not np.any(np.isfinite(value)):
                     break
                 u0 = _variations(engine, u, value, size, rng)
-            runs.append(search.run(u0, maxiter, bar))
-            runs[-1].generation[:] = generation
+            fixed = {"runs": [vars(e) for e in runs], "rng": rng.bit_generator.state, "u0": u0}
+
+            def after(now: dict, fixed: dict = fixed) -> None:
+                if keep is not None:
+                    keep.commit({**fixed, "search": search.pack(now)})
+
+            ends = search.run(u0, maxiter, bar, after, state)
+            ends.generation[:] = generation
+            runs.append(ends)
+            u0 = state = None
+            if keep is not None:
+                keep.commit({**fixed, "runs": [vars(e) for e in runs], "u0": None, "search": None})
     finally:
         if bar:
             bar.close()
+    return _together(runs)
+
+
+def _search(engine: Engine) -> _Search:
+    return _Search(engine, 4.0 * max(10.0, float(getattr(engine.target.like, "n_measurements", 10))))
+
+
+def _together(runs: list[Ends]) -> Ends:
+    """The ends of several runs as one."""
     ends = Ends(
         np.concatenate([e.u for e in runs]),
         np.concatenate([e.value for e in runs]),
@@ -830,7 +929,8 @@ class FitResult:
     ``error_reason`` say why, or warn that chi2 is not parabolic over one error.  ``chi2`` is that of the data
     alone; ``log_prob`` includes smooth constraints, and ``delta_chi2 = sm_chi2 + 2 log_prob`` is the likelihood
     ratio to the SM, where all constraints hold.  ``objective`` is what was minimised: -2 log_prob, plus the
-    prior's term if one was asked.  ``modes`` are sorted by objective: chi2, objective, point, number of starts,
+    prior's term if one was asked.  ``complete`` is False after an interruption: best points so far, no errors, no
+    pulls.  ``modes`` are sorted by objective: chi2, objective, point, number of starts,
     how many of them were independent of other starts, spread (range of the end points within one sigma), at_limit
     (side of the edge).
     """
@@ -864,6 +964,7 @@ class FitResult:
     fingerprint: dict
     parameters: dict[str, dict] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    complete: bool = True
 
     @property
     def at_limit(self) -> list[str]:
@@ -1071,6 +1172,7 @@ def _check_content(path: str, values: dict) -> None:
         "fingerprint": (lambda v: isinstance(v, dict), "a table"),
         "parameters": (about, "a table of texts for each parameter"),
         "notes": (texts, "a list of texts"),
+        "complete": (lambda v: isinstance(v, bool), "true or false"),
     }  # fmt: skip
     for key, (good, allowed) in checks.items():
         try:
@@ -1084,20 +1186,28 @@ def _check_content(path: str, values: dict) -> None:
             )
 
 
+def parse_json(text: str | bytes) -> Any:
+    """What a JSON text holds; ValueError if it is none, or holds halves of characters, which could not be written anywhere."""
+    out = json.loads(text)
+    json.dumps(out, ensure_ascii=False).encode()
+    return out
+
+
 def load_fit(path: str | os.PathLike) -> FitResult:
     """Read what :meth:`FitResult.save` wrote; InputError if it is not such a file."""
     try:
-        raw = json.loads(Path(path).read_text(encoding="utf-8"))
+        raw = parse_json(Path(path).read_text(encoding="utf-8"))
     except OSError as err:
         raise InputError(f"cannot read {str(path)!r}: {err.strerror or err}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as err:
+    except (ValueError, RecursionError) as err:
         raise InputError(f"{str(path)!r} is not JSON: {err}") from None
     if not isinstance(raw, dict) or raw.get("format") != "fipjax-fit":
         raise InputError(f"{str(path)!r} is not a fit written by fipjax")
     if raw.get("format_version") != 1:
         raise InputError(f"{str(path)!r}: format_version = {raw.get('format_version')!r} (this fipjax reads 1)")
-    text = ("error_status", "error_reason", "fingerprint", "parameters", "notes", "names", "with_prior")
+    text = ("error_status", "error_reason", "fingerprint", "parameters", "notes", "names", "with_prior", "complete")
     fields = FitResult.__dataclass_fields__
+    raw.setdefault("complete", True)  # files of earlier versions do not say
     missing = [k for k in fields if k not in raw]
     if missing:
         raise InputError(f"{str(path)!r}: missing {', '.join(missing)}")
@@ -1114,9 +1224,10 @@ def load_fit(path: str | os.PathLike) -> FitResult:
 
 
 def check_count(name: str, value, least: int = 1) -> int:
-    """``value`` as an int of at least ``least``, else InputError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name} = {value!r} (allowed: an integer >= {least})")
+    """``value`` as an int of at least ``least`` and at most what 32 bits hold (a seed: 63), else InputError."""
+    most = 2**63 - 1 if name == "seed" else 2**31 - 1
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
+        raise InputError(f"{name} = {value!r} (allowed: an integer from {least} to {most})")
     return int(value)
 
 
@@ -1136,6 +1247,8 @@ def fit(
     seed: int = 0,
     with_prior: bool | str = False,
     progress: bool = True,
+    out: str | os.PathLike | None = None,
+    resume: bool = False,
 ) -> FitResult:
     """Global best fit of a likelihood by ``starts`` simultaneous gradient searches.
 
@@ -1149,8 +1262,13 @@ def fit(
     with_prior: False minimises chi2 alone; "gaussian" adds ((x - mean)/sigma)^2 of parameters with a Gaussian
         prior (nuisance parameters); True adds -2 log prior(x) of all (maximum a posteriori in x).
     progress: show a line on stderr for fits that take longer than 2 s.
+    out: JSON file that the result is written to.  Until then the state of the searches is kept beside it (``out``.state),
+        written every few seconds and on Ctrl-C.
+    resume: go on from the state that an interrupted fit with this ``out`` left, to the same result; without such a state,
+        from the beginning.
 
-    Raises InputError on bad arguments and if no start has a finite likelihood.
+    Raises InputError on bad arguments, if no start has a finite likelihood, and if the state is damaged or belongs to another
+    fit; FitInterrupted (a KeyboardInterrupt) with the best points so far on Ctrl-C.
     """
     t0 = time.monotonic()
     if method != "lbfgs":
@@ -1159,20 +1277,88 @@ def fit(
         raise InputError(f"with_prior = {with_prior!r} (allowed: False, True, 'gaussian')")
     starts, maxiter, seed = check_count("starts", starts), check_count("maxiter", maxiter), check_count("seed", seed, 0)
     engine = Engine(Target(like), with_prior)
-    ends = multistart(engine, starts, maxiter, seed, progress)
-    modes = find_modes(engine, ends)[:MAX_MODES]
-    _polish(engine, modes)
-    modes.sort(key=lambda m: m["value"])
-    if len(modes) > 1:  # Newton may have taken two to the same point
-        labels = _join(engine, np.stack([m["u"] for m in modes]), np.array([m["value"] for m in modes]))
-        for m, lab in zip(modes, labels, strict=True):
-            if modes[lab] is not m:
-                modes[lab]["members"] += m["members"]
-        modes = [m for i, m in enumerate(modes) if labels[i] == i]
-    return _result(engine, ends, modes, with_prior, time.monotonic() - t0)
+    settings = {"starts": starts, "maxiter": maxiter, "seed": seed, "with_prior": with_prior}
+    keep = Checkpoint(out, run_identity(like, "fit", engine.target.names, engine.rows, settings), resume)
+    try:
+        ends = multistart(engine, starts, maxiter, seed, progress, keep)
+        modes = find_modes(engine, ends)[:MAX_MODES]
+        _polish(engine, modes)
+        modes.sort(key=lambda m: m["value"])
+        if len(modes) > 1:  # Newton may have taken two to the same point
+            labels = _join(engine, np.stack([m["u"] for m in modes]), np.array([m["value"] for m in modes]))
+            for m, lab in zip(modes, labels, strict=True):
+                if modes[lab] is not m:
+                    modes[lab]["members"] += m["members"]
+            modes = [m for i, m in enumerate(modes) if labels[i] == i]
+        result = _result(engine, ends, modes, with_prior, time.monotonic() - t0)
+        if out is not None:
+            result.save(out)
+    except KeyboardInterrupt:
+        raise _interrupted(engine, keep, starts, with_prior, out, t0) from None
+    keep.remove()
+    return result
 
 
-def _result(engine: Engine, ends: Ends, modes: list[dict], kind, seconds: float) -> FitResult:
+class FitInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a fit.  ``result``: the best points so far, without errors and not ``complete``; None if there are none."""
+
+    def __init__(self, message: str, result: FitResult | None):
+        super().__init__(message)
+        self.result = result
+
+
+def _interrupted(engine: Engine, keep: Checkpoint, starts: int, kind, out, t0: float) -> FitInterrupted:
+    """Keep the state, save the best points so far, and say so."""
+    keep.write()
+    if keep.state is None:
+        return FitInterrupted("fit interrupted before the first step", None)
+    runs = [Ends(**e) for e in keep.state["runs"]]
+    ended = sum(len(e.u) for e in runs)
+    if keep.state["search"] is not None:
+        search = _search(engine)
+        now = search.unpack(keep.state["search"], len(keep.state["u0"]))
+        runs.append(search.so_far(now)[0])
+        runs[-1].generation[:] = len(runs) - 1
+        ended += now["ended"]
+    ends = _together(runs)
+    text = f"fit interrupted after {ended:,} of {starts:,} starts"
+    how = "the same command with --resume (resume=True) goes on" if out is not None else "give an output file to be able to resume"
+    try:
+        result = _unfinished(engine, ends, kind, time.monotonic() - t0, text)
+        if result is None:
+            return FitInterrupted(f"{text}: no finite likelihood so far; {how}", None)
+        text += f": the best so far, chi2 = {result.chi2:.4f}"
+        if out is not None:
+            result.save(out)
+            text += f", is in {out}"
+    except KeyboardInterrupt:  # impatient
+        result = None
+    return FitInterrupted(f"{text}; {how}", result)
+
+
+def _unfinished(engine: Engine, ends: Ends, kind, seconds: float, text: str) -> FitResult | None:
+    """The best of the points so far as a result without errors; None if there is none."""
+    t = engine.target.t_of_u(ends.u)
+    order = _distinct(t, ends.value)
+    if not len(order):
+        return None
+    order = order[ends.value[order] <= ends.value[order[0]] + MODE_WINDOW]
+    # what is still on its way down is no minimum, but the best point counts
+    order = np.concatenate([order[:1], order[1:][ends.status[order[1:]] == 1]])[:MAX_MODES]
+    near = np.argmin(np.abs(t[:, None] - t[order]).max(-1), axis=1)
+    n = engine.target.n
+    modes = [
+        {
+            "u": ends.u[i], "value": float(v), "members": np.flatnonzero((near == k) & np.isfinite(ends.value)).tolist(),
+            "side": np.zeros(n, int), "hess": np.full((n, n), np.nan), "kink": False,
+        }
+        for k, (i, v) in enumerate(zip(order, engine.values(ends.u[order]), strict=True))
+    ]  # fmt: skip
+    return _result(engine, ends, sorted(modes, key=lambda m: m["value"]), kind, seconds, text)
+
+
+def _result(engine: Engine, ends: Ends, modes: list[dict], kind, seconds: float, stopped: str = "") -> FitResult:
+    """``stopped``: what interrupted the fit before the modes were polished; then there are no errors and no pulls."""
     target = engine.target
     like, names, n_free = target.like, target.names, target.n
     top = modes[0]
@@ -1185,6 +1371,8 @@ def _result(engine: Engine, ends: Ends, modes: list[dict], kind, seconds: float)
     log_prob = float(columns["log_prob"][0])
     best, chi2 = points[0], float(mode_chi2[0])
     err = _hessian_errors(engine, top)
+    if stopped:
+        err.reason = ["the fit was interrupted"] * n_free
     dx = target.dx_du(u) / target.dt_du(u)
     sigma = np.abs(dx) * err.sigma_t
     cov = err.cov_t * np.outer(dx, dx)
@@ -1224,10 +1412,10 @@ def _result(engine: Engine, ends: Ends, modes: list[dict], kind, seconds: float)
         "far": int(np.sum(np.isfinite(ends.value) & (ends.value > top["value"] + MODE_WINDOW))),
     }
     fraction = counts["converged"] / len(status)
-    notes = []
-    if fraction < 0.5:
+    notes = [stopped] if stopped else []
+    if fraction < 0.5 and not stopped:
         notes.append(f"only {100 * fraction:.0f}% of the starts converged; raise maxiter (the longest took {ends.trials} steps)")
-    if len(status) >= 16 and listed[0]["independent"] <= 1:
+    if len(status) >= 16 and not stopped and listed[0]["independent"] <= 1:
         notes.append(
             f"{listed[0]['independent']} of {int(np.sum(ends.generation == 0))} independent starts reached the best mode "
             "(the others followed it): there may be a better one, raise starts"
@@ -1237,9 +1425,10 @@ def _result(engine: Engine, ends: Ends, modes: list[dict], kind, seconds: float)
         notes.append(f"Gaussian priors of {', '.join(loose)} were not used; with_prior='gaussian' adds them to chi2")
     if top["kink"]:
         notes.append("the best fit lies on the edge of a constraint: errors are along that edge")
-    if err.n_constrained < n_free:
+    if err.n_constrained < n_free and not stopped:
         notes.append(f"chi2 constrains {err.n_constrained} of {n_free} directions; {n_free} dof overstate the freedom")
-    pulls = list(like.pulls(named(best))) if hasattr(like, "pulls") else []
+    # the program for the pulls may take a while to compile
+    pulls = list(like.pulls(named(best))) if hasattr(like, "pulls") and not stopped else []
     return FitResult(
         names=names,
         best=named(best),
@@ -1270,4 +1459,5 @@ def _result(engine: Engine, ends: Ends, modes: list[dict], kind, seconds: float)
         fingerprint=plain(like.fingerprint()) if hasattr(like, "fingerprint") else {},
         parameters=describe_parameters(like),
         notes=notes,
+        complete=not stopped,
     )

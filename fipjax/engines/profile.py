@@ -23,7 +23,19 @@ import numpy as np
 
 from fipjax import _arviz
 from fipjax._version import __version__
-from fipjax.engines.fit import Ends, Engine, Target, _Search, _sobol, check_count, describe_parameters, plain, text_table
+from fipjax.engines.checkpoint import Checkpoint, run_identity
+from fipjax.engines.fit import (
+    Ends,
+    Engine,
+    Target,
+    _search,
+    _sobol,
+    check_count,
+    describe_parameters,
+    parse_json,
+    plain,
+    text_table,
+)
 from fipjax.engines.scan import axis_values
 from fipjax.errors import InputError, unknown
 from fipjax.priors import Gaussian, LogFlat, SignedLog
@@ -299,7 +311,7 @@ def load_profile(path: str | os.PathLike) -> ProfileResult:
         raise InputError(f"{str(path)!r} is not a profile written by fipjax")
     try:
         with xarray.open_dataset(str(path), engine="h5netcdf") as data:
-            meta = json.loads(data.attrs["fipjax_profile"])
+            meta = parse_json(data.attrs["fipjax_profile"])
             axes = {k: np.array(data[_variable(k)].values, float) for k in meta.pop("axes")}
             mesh = dict(zip(axes, np.meshgrid(*axes.values(), indexing="ij"), strict=True))
             points = {k: mesh[k] if k in axes else np.array(data[_variable(k)].values) for k in meta["names"]}
@@ -315,7 +327,7 @@ def load_profile(path: str | os.PathLike) -> ProfileResult:
                 chi2=np.array(data["chi2"].values, float),
                 converged=np.array(data["converged"].values).astype(bool),
                 found=np.array(data["found"].values, int),
-                fingerprint=json.loads(data.attrs["fipjax_fingerprint"]),
+                fingerprint=parse_json(data.attrs["fipjax_fingerprint"]),
                 version=str(data.attrs["fipjax_version"]),
             )
     except (KeyError, TypeError, ValueError) as err:
@@ -323,7 +335,7 @@ def load_profile(path: str | os.PathLike) -> ProfileResult:
 
 
 class ProfileInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a profile; ``result`` holds the finished sweeps, labelled incomplete."""
+    """Ctrl-C during a profile; ``result`` holds what was found so far, labelled incomplete."""
 
     def __init__(self, result: ProfileResult):
         super().__init__(f"interrupted after {result.sweeps} sweeps")
@@ -380,6 +392,26 @@ class _Grid:
                 out.append(np.where(inside.reshape(view), moved, -1).ravel())
         return out
 
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """What is known, as arrays."""
+        value, status = np.full((self.size, _POOL), np.nan), np.zeros((self.size, _POOL), int)
+        u = np.zeros((self.size, _POOL, self.target.n))
+        for p, kept in enumerate(self.pool):
+            for j, (v, s, at) in enumerate(kept):
+                value[p, j], status[p, j], u[p, j] = v, s, at
+        return {"value": value, "status": status, "u": u, "found": self.found.copy(), "top": self.top.copy()}
+
+    def restore(self, kept: Mapping[str, np.ndarray]) -> None:
+        """What :meth:`snapshot` returned; ValueError if it is that of another grid."""
+        value, status, u = (np.asarray(kept[k]) for k in ("value", "status", "u"))
+        if value.shape != (self.size, _POOL) or u.shape != (*value.shape, self.target.n):
+            raise ValueError("the grid has another shape")
+        self.pool = [
+            [(float(value[p, j]), int(status[p, j]), u[p, j]) for j in range(_POOL) if not math.isnan(value[p, j])]
+            for p in range(self.size)
+        ]
+        self.found, self.top = np.array(kept["found"]), np.array(kept["top"])
+
     def add(self, ends: Ends, where: np.ndarray) -> np.ndarray:
         """Take up the ends of searches at grid points ``where``; bool (P,): points whose minimum became lower by ``GAIN``."""
         t = self.target.t_of_u(ends.u)
@@ -418,6 +450,7 @@ def profile(
     with_prior: bool | str = "gaussian",
     out: str | os.PathLike | None = None,
     progress: bool = True,
+    resume: bool = False,
 ) -> ProfileResult:
     """-2 ln L on a grid of one or two parameters, minimised over all other free parameters.
 
@@ -431,11 +464,14 @@ def profile(
     maxiter: trial points per search.
     seed: of the fresh starts.
     with_prior: as for :func:`fipjax.fit`; "gaussian" adds the pulls of parameters with a Gaussian prior (nuisance parameters).
-    out: netCDF file that is written anew after every sweep.
+    out: netCDF file that is written anew after every sweep.  Until the end the state of the searches is kept beside it
+        (``out``.state), written every few seconds and on Ctrl-C.
     progress: show a line on stderr.
+    resume: go on from the state that an interrupted profile with this ``out`` left, to the same result; without such a state,
+        from the beginning.
 
-    Raises InputError on bad arguments and if no start has a finite likelihood, and ProfileInterrupted (a KeyboardInterrupt) with
-    the finished sweeps on Ctrl-C.
+    Raises InputError on bad arguments, if no start has a finite likelihood, and if the state is damaged or belongs to another
+    profile; ProfileInterrupted (a KeyboardInterrupt) with what was found so far on Ctrl-C.
     """
     t0 = time.monotonic()
     if not (with_prior in (False, True) or with_prior == "gaussian"):
@@ -448,50 +484,109 @@ def profile(
     target = Target(like)
     held = np.isin(target.names, list(axes))
     engine = _Held(target, with_prior, held)
-    search = _Search(engine, 4.0 * max(10.0, float(getattr(like, "n_measurements", 10))))
+    search = _search(engine)
     state = _Grid(target, axes)
-    done = {"sweeps": 0, "searches": 0}
     settings = {"starts": starts, "sweeps": sweeps, "maxiter": maxiter, "seed": seed}
-    bar = Progress("profile", starts * state.size, "searches") if progress else None
-    released: list[tuple[float, np.ndarray]] = []
+    whole = {**settings, "with_prior": with_prior, "axes": {k: v.tolist() for k, v in axes.items()}}
+    keep = Checkpoint(out, run_identity(like, "profile", target.names, engine.rows, whole), resume)
+    portions = min(_ROUNDS, starts)
+    free = portions + sweeps  # stages: the portions of fresh starts, the sweeps, and the gridded parameters set free
+    # what is kept; "search" is the one that is under way in this stage
+    now: dict[str, Any] = {
+        "stage": 0, "grid": state.snapshot(), "better": np.zeros(state.size, bool), "sweeps": 0, "searches": 0, "released": [],
+        "search": None,
+    }  # fmt: skip
+
+    def jobs(stage: int) -> tuple[np.ndarray, np.ndarray]:
+        """Starts u (N, n) of a stage and the numbers of their grid points (N,)."""
+        if stage < portions:
+            portion = np.array_split(np.arange(starts), portions)[stage]
+            where = np.tile(np.arange(state.size), len(portion))
+            return state.place(fresh[portion].reshape(-1, target.n), where), where
+        if stage < free:
+            found = [
+                (p, e[2]) for near in state.neighbours() for p, q in enumerate(near) if q >= 0 and now["better"][q]
+                for e in state.pool[q]
+            ]  # fmt: skip
+            where = np.array([p for p, _ in found], int)
+            return state.place(np.array([u for _, u in found]).reshape(-1, target.n), where), where
+        # from the best points
+        order = np.argsort(state.top, kind="stable")[:RELEASED]
+        where = order[np.isfinite(state.top[order])]
+        return np.stack([state.pool[p][0][2] for p in where]), where
+
+    def take_up(ends: Ends, where: np.ndarray, stage: int) -> tuple[np.ndarray, list]:
+        """Which grid points became better, and the minima with the gridded parameters free."""
+        if stage < free:
+            better = state.add(ends, where)
+            # the first sweep starts from what any of the fresh starts found
+            return better if stage >= portions else np.isfinite(state.top), now["released"]
+        finite = [[float(v), u] for v, u in zip(ends.value, ends.u, strict=True) if math.isfinite(v)]
+        return now["better"], [*now["released"], *finite]
 
     def result(complete: bool) -> ProfileResult:
+        released = [(float(v), np.asarray(u)) for v, u in now["released"]]
+        done = {"sweeps": now["sweeps"], "searches": now["searches"]}
         return _result(engine, state, axes, specs, released, with_prior, settings, done, complete, time.monotonic() - t0)
 
-    def run(u: np.ndarray, where: np.ndarray) -> np.ndarray:
-        if bar:
-            bar.total = max(bar.total, bar.done + len(u))
-        ends = search.run(state.place(u, where), maxiter, bar)
-        done["searches"] += len(u)
-        better = state.add(ends, where)
-        if out is not None and np.any(np.isfinite(state.top)):
-            result(False).save(out)
-        return better
-
+    bar = None
     try:
         fresh = target.u_of_s(_sobol(starts * state.size, target.n, seed)).reshape(starts, state.size, target.n)
         hints = [target.u_of_x(h) for h in (getattr(like, "start_hints", list)() or [])][:starts]
         for k, u in enumerate(hints):
             fresh[k] = np.clip(u, -8.0, 8.0)
-        for portion in np.array_split(np.arange(starts), min(_ROUNDS, starts)):
-            run(fresh[portion].reshape(-1, target.n), np.tile(np.arange(state.size), len(portion)))
-        if not np.any(np.isfinite(state.top)):
-            raise InputError("no starting point has a finite likelihood; check the parameter ranges")
-        beside = state.neighbours()
-        better = np.isfinite(state.top)
-        for _ in range(sweeps):
-            jobs = [(p, e[2]) for near in beside for p, q in enumerate(near) if q >= 0 and better[q] for e in state.pool[q]]
-            if not jobs:
-                break
-            better = run(np.stack([u for _, u in jobs]), np.array([p for p, _ in jobs]))
-            done["sweeps"] += 1
-        # the gridded parameters set free, from the best points
-        order = np.argsort(state.top, kind="stable")[:RELEASED]
-        order = order[np.isfinite(state.top[order])]
-        engine.free = np.ones(target.n, bool)
-        ends = search.run(np.stack([state.pool[p][0][2] for p in order]), maxiter, None)
-        released += [(float(v), u) for v, u in zip(ends.value, ends.u, strict=True) if math.isfinite(v)]
+        if keep.state is not None:
+            try:
+                now = {k: keep.state[k] for k in now}
+                state.restore(now["grid"])
+            except (KeyError, TypeError, ValueError) as err:
+                raise keep.damaged(str(err)) from None
+        bar = Progress("profile", starts * state.size, "searches", start=now["searches"]) if progress else None
+        while now["stage"] <= free:
+            stage = now["stage"]
+            if stage == portions and not np.any(np.isfinite(state.top)):
+                raise InputError("no starting point has a finite likelihood; check the parameter ranges")
+            u, where = jobs(stage)
+            if not len(u):
+                now = {**now, "stage": free}
+                continue
+            begun = None
+            if now["search"] is not None:
+                try:
+                    begun = search.unpack(now["search"], len(u))
+                except (KeyError, TypeError, ValueError) as err:
+                    raise keep.damaged(str(err)) from None
+            if stage == free:
+                engine.free = np.ones(target.n, bool)
+            elif bar:
+                bar.total = max(bar.total, now["searches"] + len(u))
+            fixed = now
+
+            def after(moving: dict, fixed: dict = fixed) -> None:
+                keep.commit({**fixed, "search": search.pack(moving)})
+
+            ends = search.run(u, maxiter, bar if stage < free else None, after, begun)
+            better, released = take_up(ends, where, stage)
+            now = {
+                "stage": stage + 1, "grid": state.snapshot(), "better": better,
+                "sweeps": now["sweeps"] + (portions <= stage < free), "searches": now["searches"] + len(u) * (stage < free),
+                "released": released, "search": None,
+            }  # fmt: skip
+            keep.commit(now)
+            if out is not None and stage < free and np.any(np.isfinite(state.top)):
+                result(False).save(out)
+        final = result(True)
+        if out is not None:
+            final.save(out)
     except KeyboardInterrupt:
+        keep.write()
+        if keep.state is not None:
+            now = keep.state
+            state.restore(now["grid"])
+            if now["search"] is not None:
+                where = jobs(now["stage"])[1]
+                ends, some = search.so_far(search.unpack(now["search"], len(where)))
+                now = {**now, "released": take_up(ends, where[some], now["stage"])[1]}
         if not np.any(np.isfinite(state.top)):
             raise KeyboardInterrupt("interrupted before the end of the first searches") from None
         stopped = result(False)
@@ -501,9 +596,7 @@ def profile(
     finally:
         if bar:
             bar.close()
-    final = result(True)
-    if out is not None:
-        final.save(out)
+    keep.remove()
     return final
 
 

@@ -47,6 +47,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from fipjax._paths import expand
 from fipjax._version import __version__
 from fipjax.engines import scan as scan_engine
 from fipjax.engines.scan import Scan, ScanInterrupted
@@ -562,7 +563,7 @@ class _Run:
 
 def steps_folder(out: str | os.PathLike) -> Path:
     """Where the unfinished adaptive scan of ``out`` is kept."""
-    path = Path(out).expanduser()
+    path = expand(out)
     return path.with_name(path.name + ".steps")
 
 
@@ -844,7 +845,7 @@ def refine(
     if out is not None and overwrite:
         _remove_steps(out)
         if ScanStore.exists(out):
-            ScanStore._remove(Path(out).expanduser())
+            ScanStore._remove(expand(out))
     final: Any = None
     try:
         if out is not None and ScanStore.exists(out):

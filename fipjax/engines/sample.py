@@ -34,6 +34,7 @@ from fipjax.engines.fit import (
     find_modes,
     interval_text,
     multistart,
+    parse_json,
     plain,
     text_table,
 )
@@ -332,7 +333,7 @@ def load_posterior(path: str | os.PathLike) -> Posterior:
     if "fipjax_posterior" not in attrs:
         raise InputError(f"{str(path)!r} is not a posterior written by fipjax")
     try:
-        meta = json.loads(attrs["fipjax_posterior"])
+        meta = parse_json(attrs["fipjax_posterior"])
         names = tuple(meta["names"])
         stats = groups["sample_stats"]
         return Posterior(
@@ -342,7 +343,7 @@ def load_posterior(path: str | os.PathLike) -> Posterior:
             stats={k: stats[k] for k in STATS},
             ebfmi=np.array(meta["ebfmi"], float),
             settings=meta["settings"],
-            fingerprint=json.loads(attrs["fipjax_fingerprint"]),
+            fingerprint=parse_json(attrs["fipjax_fingerprint"]),
             parameters=meta["parameters"],
             modes=meta["modes"],
             complete=meta["complete"],

@@ -604,13 +604,17 @@ class Scan:
 
         return to_pandas(self)
 
-    def to_xarray(self):
-        """The scan as an ``xarray.Dataset`` with units and labels (from a store: read when used)."""
+    def to_xarray(self, verify: bool = False):
+        """The scan as an ``xarray.Dataset`` with units and labels (from a store: read when used, by zarr, without a look at the
+        checksums; ``verify``: every file is compared with its checksum before, InputError if one is damaged)."""
         try:
             import xarray
         except ImportError:
             raise MissingDependency('to_xarray needs xarray (pip install "fipjax[arviz]")') from None
         if isinstance(self.store, ScanStore):
+            report = self.store.verify() if verify else None
+            if report and not report.ok:
+                raise InputError(f"store {self.path} is damaged: {report} (allowed: an intact store)")
             data = xarray.open_zarr(str(self.path))
             data = data.rename({encode_name(c): c for c in self.columns if encode_name(c) != c})
         else:
@@ -624,13 +628,18 @@ class Scan:
 _TITLE = "fipjax scan"
 
 
-def open_scan(path: str | os.PathLike) -> Scan:
-    """Scan in the store at ``path``, for reading.  Raises InputError when there is none or it is broken."""
+def open_scan(path: str | os.PathLike, verify: bool = True) -> Scan:
+    """Scan in the store at ``path``, for reading.
+
+    verify: compare each file with its checksum when it is read for the first time.
+    Raises InputError when there is no store or it is broken; later, reading a damaged file does.
+    """
     from fipjax.engines import refine
 
     if not ScanStore.exists(path) and refine.unfinished(path):
         raise InputError(f"{path} is not finished (allowed: after its adaptive scan; run the same command again to resume)")
     store = ScanStore.open(path)
+    store.check = bool(verify)
     return refine.AdaptiveScan(store) if store.manifest.get("method") == "adaptive" else Scan(store)
 
 

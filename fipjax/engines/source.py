@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,58 @@ def physics_source() -> str:
             digest.update(f"{file.relative_to(root.parent).as_posix()}\n".encode())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def _imports(source: bytes, package: Path | None, root: Path) -> Iterator[Path]:
+    """Places (without suffix) of the modules that a source names in its import statements, wherever they stand."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return  # running it says more
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            base = root
+        elif isinstance(node, ast.ImportFrom):
+            first = (node.module or "").split(".") if node.module else []
+            # what is imported from a package may be a module of it
+            names = [[*first, *([] if alias.name == "*" else [alias.name])] for alias in node.names]
+            base = root
+            if node.level:
+                if package is None:
+                    continue
+                base = package.joinpath(*[".."] * (node.level - 1)).resolve()
+        else:
+            continue
+        for name in names:
+            if base == root and name and name[0] in ("fipjax", "fipkernels"):
+                continue  # with a hash of their own
+            for n in range(len(name) + 1):
+                yield base.joinpath(*name[:n])
+
+
+def local_modules(file: Path) -> dict[Path, bytes]:
+    """Content of the modules beside ``file``, in its folder and below, that it imports, and that those import; sorted by path.
+
+    Found in the import statements, not in what happens to be loaded: the same files give the same answer.  A module whose name is
+    put together at run time is not seen.
+    """
+    root = file.parent
+    seen: dict[Path, bytes] = {}
+    todo: list[tuple[Path, bytes, Path | None]] = [(file, file.read_bytes(), None)]
+    while todo:
+        _, source, package = todo.pop()
+        for place in _imports(source, package, root):
+            for found in (place.with_name(place.name + ".py"), place / "__init__.py"):
+                inside = found.is_relative_to(root) and "site-packages" not in found.relative_to(root).parts
+                if not inside or found == file or found in seen or not found.is_file():
+                    continue
+                try:
+                    seen[found] = found.read_bytes()
+                except OSError:
+                    continue
+                todo.append((found, seen[found], found.parent))
+    return dict(sorted(seen.items()))
 
 
 def provenance(like: Any) -> dict[str, Any]:

@@ -45,6 +45,7 @@ from typing import Any
 
 import numpy as np
 
+from fipjax._paths import expand
 from fipjax.errors import InputError, MissingDependency, unknown
 from fipjax.progress import Progress
 
@@ -390,9 +391,15 @@ class ChunkedColumns:
 
 
 class ScanStore(ChunkedColumns):
-    """A scan on disk.  Use :meth:`create`, :meth:`open` or :meth:`resume`, not the constructor."""
+    """A scan on disk.  Use :meth:`create`, :meth:`open` or :meth:`resume`, not the constructor.
+
+    ``check``: whether :meth:`read_chunk` compares a file with its checksum when it reads it for the first time.
+    """
 
     def __init__(self, path: Path, manifest: dict):
+        self.check = True
+        self._sums: dict[int, dict[str, str]] = {}
+        self._checked: set[tuple[str, int]] = set()
         self.path = path
         self.manifest = manifest
         self.layout = _layout_of(manifest)
@@ -424,7 +431,7 @@ class ScanStore(ChunkedColumns):
 
         Raises InputError when ``path`` cannot be created, exists, or has too little room.
         """
-        path = Path(path).expanduser()
+        path = expand(path)
         zarr = _zarr()
         full = complete_manifest(manifest, layout, columns, coords)
         if cls.exists(path):
@@ -465,7 +472,7 @@ class ScanStore(ChunkedColumns):
     @classmethod
     def open(cls, path: str | os.PathLike) -> ScanStore:
         """Open for reading.  Raises InputError when there is no store at ``path`` or its manifest is broken."""
-        path = Path(path).expanduser()
+        path = expand(path)
         store = cls(path, cls._read_manifest(path))
         store.refresh()
         return store
@@ -534,7 +541,7 @@ class ScanStore(ChunkedColumns):
     @staticmethod
     def exists(path: str | os.PathLike) -> bool:
         """Whether there is something at ``path`` (an empty directory counts as nothing)."""
-        path = Path(path).expanduser()
+        path = expand(path)
         try:
             return path.exists() and not (path.is_dir() and not any(path.iterdir()))
         except OSError as err:
@@ -624,6 +631,7 @@ class ScanStore(ChunkedColumns):
                 sums[name] = checksum(data)
             record = {"chunk": k, "start": self.layout.start(k), "points": valid, "crc32": sums}
             _write_atomic(self._record(k), _dump(record))
+            self._unread(k)
         except OSError as err:
             raise InputError(
                 f"cannot write {self.path}: {_reason(err)} ({self.done_points:,} of {self.layout.n_points:,} points "
@@ -635,7 +643,13 @@ class ScanStore(ChunkedColumns):
         """Count chunk ``k`` as not computed."""
         with contextlib.suppress(FileNotFoundError):
             self._record(k).unlink()
+        self._unread(k)
         self.done.discard(k)
+
+    def _unread(self, k: int) -> None:
+        """The files of chunk ``k`` are others from now on."""
+        self._sums.pop(k, None)
+        self._checked -= {(name, k) for name in self.columns}
 
     def _record(self, k: int) -> Path:
         return self.path / _PRIVATE / "chunks" / f"{k}.json"
@@ -667,13 +681,33 @@ class ScanStore(ChunkedColumns):
         if k not in self.done:
             return np.full(valid, column.fill, column.np_dtype)
         file = self.path / encode_name(name) / self.layout.key(k)
+        new = self.check and (name, k) not in self._checked
         try:
-            out = np.fromfile(file, dtype=column.np_dtype, count=valid)
+            out = np.fromfile(file, dtype=column.np_dtype, count=-1 if new else valid)
         except OSError as err:
             raise InputError(f"cannot read {file}: {_reason(err)}") from None
-        if len(out) != valid:
+        if len(out) < valid:
             raise InputError(f"{file} is truncated (run the same scan again to repair it)")
-        return out
+        if new:
+            # about 1 ms for the usual 2 MB: as long as reading it, once
+            if checksum(out.view(np.uint8).data) != self._checksums(k).get(name):
+                raise InputError(
+                    f"{file} is damaged: wrong checksum (allowed: an intact store; run the same scan again to compute it anew, or "
+                    "'fipjax verify' to see what else is)"
+                )
+            self._checked.add((name, k))
+        return out[:valid]
+
+    def _checksums(self, k: int) -> dict[str, str]:
+        """Column -> checksum of the completed chunk ``k``."""
+        if k not in self._sums:
+            try:
+                self._sums[k] = dict(json.loads(self._record(k).read_bytes())["crc32"])
+            except (OSError, ValueError, KeyError, TypeError) as err:
+                raise InputError(
+                    f"{self._record(k)} is damaged: {type(err).__name__} (allowed: an intact store; run the same scan again)"
+                ) from None
+        return self._sums[k]
 
     def array(self, name: str):
         """Column ``name``, or the coordinates of a dimension, as a ``zarr.Array`` (read when indexed)."""
@@ -819,7 +853,7 @@ class ScanStore(ChunkedColumns):
     @classmethod
     def mend_manifest(cls, path: str | os.PathLike) -> bool:
         """Restore a broken manifest from its copy in zarr.json; True if that was needed and done."""
-        path = Path(path).expanduser()
+        path = expand(path)
         try:
             cls._read_manifest(path)
             return False

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fipjax._paths import expand
 from fipjax.errors import InputError
 from fipjax.plotting import style as st
 from fipjax.plotting.corner import plot_corner
@@ -57,7 +58,7 @@ _ODD = (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeErro
 
 def load(path: str | os.PathLike) -> Any:
     """The scan, fit, profile or posterior in a file; InputError if it is none of these, cannot be read or is damaged."""
-    path = Path(path).expanduser()
+    path = expand(path)
     try:
         if not path.exists():
             raise InputError(f"cannot read {str(path)!r}: no such file")
@@ -177,7 +178,7 @@ def plot_file(path: str | os.PathLike, out: str | os.PathLike | None = None, **o
 
     Raises InputError for a file that cannot be read or is none of these, and an ``out`` that cannot be written.
     """
-    path = Path(path).expanduser()
+    path = expand(path)
     thing = load(path)
     kind = _kind(thing)
     stem, formats = _target(path, out, _MAIN[kind])
@@ -201,7 +202,7 @@ def _target(path: Path, out: str | os.PathLike | None, main: str) -> tuple[Path,
     name = f"{path.name.removesuffix(path.suffix)}_{main}"
     if out is None:
         return path.resolve().parent / name, st.FORMATS
-    target = Path(out).expanduser()
+    target = expand(out)
     formats: tuple[str, ...] = st.FORMATS
     if target.is_dir():
         return target / name, formats

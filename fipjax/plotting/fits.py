@@ -23,6 +23,8 @@ def _pull_list(fit_or_pulls: Any) -> list[dict]:
     """Pulls of a fit, or the list itself, checked."""
     pulls = list(getattr(fit_or_pulls, "pulls", fit_or_pulls))
     if not pulls:
+        if not getattr(fit_or_pulls, "complete", True):
+            raise InputError("the fit was interrupted before its pulls (allowed: a complete one; fit --resume finishes it)")
         raise InputError("the fit has no pulls (allowed: a fit with at least one measurement)")
     for p in pulls:
         for key in ("observable", "value", "sm", "measured", "pull", "sm_pull"):

@@ -31,6 +31,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from fipjax._paths import expand
 from fipjax.errors import InputError
 
 COLUMN = 3.4
@@ -150,7 +151,7 @@ def save(figure: MatplotlibFigure, stem: str | os.PathLike, formats: Sequence[st
     on the date.
     Raises InputError if it cannot be written.
     """
-    stem = Path(stem).expanduser()
+    stem = expand(stem)
     out = []
     for kind in formats:
         path = stem.with_name(f"{stem.name}.{kind}")

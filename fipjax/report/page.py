@@ -15,6 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from fipjax._paths import expand
 from fipjax._version import __version__
 from fipjax.errors import InputError
 from fipjax.plotting.files import drawing
@@ -576,7 +577,7 @@ def write_report(
     of one's own, "FILE.py:NAME", for results without their run file.
     Raises InputError for files that cannot be read or belong to different likelihoods, and an ``out`` that cannot be written.
     """
-    target = Path(out).expanduser()
+    target = expand(out)
     if target.suffix not in (".html", ".htm"):
         raise InputError(f"output {str(out)!r} (allowed: a name that ends in .html)")
     if not target.parent.is_dir():

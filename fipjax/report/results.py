@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fipjax._paths import expand
 from fipjax.errors import InputError
 
 #: names under which the commands write when they are not told otherwise
@@ -151,7 +152,7 @@ def collect(files: Sequence[Any], model: Any = None) -> Results:
     model are loaded; model: a model that is not in the list, for results without a run file ("FILE.py:NAME", or a Model).
     Raises InputError for a file that cannot be read, for results of different likelihoods, and when there is no result.
     """
-    paths = [Path(f).expanduser() for f in files]
+    paths = [expand(f) for f in files]
     if not paths:
         raise InputError("no file to report on (allowed: a run file, or what fit, scan, sample or profile wrote)")
     runs = [p for p in paths if p.suffix == ".toml"]

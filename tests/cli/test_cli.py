@@ -157,6 +157,18 @@ def test_bad_run_files(capsys, tmp_path, text, says):
     assert not (tmp_path / "fit.json").exists()
 
 
+@pytest.mark.parametrize("option", [["--worker", "0/2"], ["--distributed"], ["--worker", "0/2", "--takeover"]])
+def test_several_processes_of_an_adaptive_scan_are_refused_at_once(capsys, tmp_path, monkeypatch, option):
+    path = tmp_path / "run.toml"
+    path.write_text('[model]\nname = "deft44"\n[scan]\nmethod = "adaptive"\n[scan.grid]\nm_V = {min = 6, max = 20, n = 8}\n')
+    # neither the others are waited for nor is a likelihood made
+    monkeypatch.setattr("fipjax.engines.distributed.roll_call", None)
+    monkeypatch.setattr("fipjax.runfile.RunFile.likelihood", None)
+    code, _, err = run(capsys, "scan", str(path), "-o", str(tmp_path / "s.zarr"), *option)
+    assert code == 2 and err.count("\n") == 1 and f'{option[0]} with method = "adaptive" of run.toml' in err
+    assert "one process" in err and not (tmp_path / "s.zarr").exists()
+
+
 @pytest.mark.parametrize("command,suffix", [("scan", ".zarr"), ("fit", ".json"), ("sample", ".nc")])
 def test_unwritable_output_is_refused_before_the_work(capsys, tmp_path, command, suffix):
     path = tmp_path / "run.toml"

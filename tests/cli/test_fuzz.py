@@ -11,17 +11,16 @@ import sys
 import time
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
+import stand_in
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from stand_in import AXES, StandIn
 
 import fipjax
 from fipjax.cli import main
 from fipjax.errors import InputError
-from fipjax.models import get_model
-from fipjax.priors import Flat, LogFlat
 from fipjax.runfile import SECTIONS
 
 pytestmark = [
@@ -53,7 +52,7 @@ def cli(*args):
         # a description of the run may come before
         *before, line = text.strip("\n").split("\n")
         assert line.startswith("fipjax: error: ") and len(line) > 20, args
-        assert all(b.startswith("model ") for b in before), text
+        assert all(b.startswith(("model ", "note: ")) for b in before), text
     return code, out.getvalue(), text
 
 
@@ -88,7 +87,7 @@ BASE = {
         "grid": {"m_V": {"min": 3.0, "max": 9.0, "n": 4, "scale": "log"}, "C4_bsV": [1e-8, 1e-7]},
     },
     "fit": {"starts": 8, "maxiter": 50, "seed": 0, "with_prior": False},
-    "sample": {"method": "nuts", "chains": 2, "warmup": 10, "draws": 10, "seed": 0, "target_accept": 0.9},
+    "sample": {"method": "nuts", "chains": 2, "warmup": 20, "draws": 10, "seed": 0, "target_accept": 0.9},
     "profile": {"parameters": ["m_V"], "points": 4, "range": [3.0, 8.0], "scale": "linear", "starts": 4},
 }  # fmt: skip
 
@@ -264,7 +263,7 @@ def test_typos_are_answered_with_the_right_word(tmp_path, stops, monkeypatch, wh
         else:
             axis[wrong] = axis.pop(word, [1.0])
             tables["scan"]["grid"]["m_V"] = axis
-        monkeypatch.setattr("fipjax.runfile.RunFile.likelihood", lambda self: Like())
+        monkeypatch.setattr("fipjax.runfile.RunFile.likelihood", lambda self: StandIn())
     elif kind == "value":
         text = json.dumps(tables)
         tables = json.loads(text.replace(json.dumps(word), json.dumps(wrong)))
@@ -326,61 +325,16 @@ def test_many_command_lines(empty, idle, line):
 # ------------------------------------------------------------------------------------------------------------- results
 
 
-class Like:
-    """Two parameters and a parabola."""
-
-    def __init__(self):
-        self.names, self.model = ("m_V", "C4_bsV"), get_model("deft44")
-        self.priors = {"m_V": Flat(2.0, 20.0), "C4_bsV": LogFlat(1e-9, 1e-5)}
-        self.parameters = {n: self.model.parameter(n) for n in self.names}
-        self.n_measurements, self.vintage = 3, "2021"
-
-    def _chi2(self, x):
-        return ((x["m_V"] - 7.0) / 2.0) ** 2 + (jnp.log10(x["C4_bsV"]) + 7.0) ** 2
-
-    def log_prob(self, x):
-        return -0.5 * self._chi2(x)
-
-    def evaluate(self, x):
-        chi2 = self._chi2(x)
-        return {"log_prob": -0.5 * chi2, "chi2": chi2, "allowed": jnp.isfinite(chi2)}
-
-    def sm_chi2(self):
-        return 20.0
-
-    def pulls(self, x):
-        name = "<dBR/dq2>(B+->Kmumu)[{},{}]"
-        keys = ("value", "sm", "measured", "error_plus", "error_minus", "error_theory", "error")
-        return [
-            {"observable": name.format(k, k + 1), "measurement": "mine", **dict.fromkeys(keys, 2e-8), "pull": 0.5, "sm_pull": 2.0}
-            for k in (1, 2, 3)
-        ]
-
-    def fingerprint(self):
-        priors = {n: p.describe() for n, p in self.priors.items()}
-        return {"model": "deft44", "data": "2021", "data_hash": "abc", "fixed": {}, "priors": priors}
-
-
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """Small results of every kind."""
     from fipjax.engines.profile import ProfileResult
-    from fipjax.engines.sample import STATS, Posterior
 
     folder = tmp_path_factory.mktemp("outputs")
-    like = Like()
-    axes = {"m_V": {"min": 3.0, "max": 12.0, "n": 9}, "C4_bsV": {"min": 1e-9, "max": 1e-5, "n": 8, "scale": "log"}}
-    fipjax.scan(like, axes, out=folder / "scan.zarr", progress=False)
+    like = StandIn()
+    fipjax.scan(like, AXES, out=folder / "scan.zarr", progress=False)
     fipjax.fit(like, starts=4, progress=False).save(folder / "fit.json")
-    rng = np.random.default_rng(0)
-    shape = (2, 50)
-    stats = {k: np.zeros(shape, bool if k == "diverging" else float) for k in STATS}
-    draws = {"m_V": rng.normal(7, 1, shape), "C4_bsV": 10 ** rng.normal(-7, 0.3, shape)}
-    settings_ = {"draws": 50, "target_accept": 0.9}
-    about = {"m_V": {"latex": "m_V", "unit": "GeV"}}
-    Posterior(("m_V", "C4_bsV"), draws, np.zeros(shape), stats, np.ones(2), settings_, like.fingerprint(), about).save(
-        folder / "posterior.nc"
-    )
+    stand_in.posterior(like, 2, 50, parameters={"m_V": {"latex": "m_V", "unit": "GeV"}}).save(folder / "posterior.nc")
     v = np.linspace(3, 12, 9)
     grid = (v - 7.0) ** 2 / 4
     ProfileResult(
@@ -457,18 +411,21 @@ ODD = st.recursive(
 )
 
 
-def _odd_fit(folder, outputs, data):
+def odd_fit(path, whole, data):
     """A fit that is JSON, but not what it says it is."""
-    raw = json.loads((outputs / "fit.json").read_text())
+    raw = json.loads(whole.read_text())
     for _ in range(data.draw(st.integers(1, 2))):
         *parents, key = data.draw(st.sampled_from(list(places(raw))))
         table = raw
         for p in parents:
             table = table[p]
         table[key] = data.draw(ODD)
-    path = folder / "fit.json"
     path.write_text(json.dumps(raw))
-    _look(path, folder)
+
+
+def _odd_fit(folder, outputs, data):
+    odd_fit(folder / "fit.json", outputs / "fit.json", data)
+    _look(folder / "fit.json", folder)
 
 
 @settings(FAST, max_examples=20)
@@ -524,9 +481,8 @@ def _resume_damaged(folder, outputs, data):
     files = sorted(p for p in store.rglob("*") if p.is_file())
     victim = data.draw(st.sampled_from(files))
     victim.write_bytes(spoil(data.draw, victim.read_bytes()))
-    axes = {"m_V": {"min": 3.0, "max": 12.0, "n": 9}, "C4_bsV": {"min": 1e-9, "max": 1e-5, "n": 8, "scale": "log"}}
     try:
-        result = fipjax.scan(Like(), axes, out=store, progress=False)
+        result = fipjax.scan(StandIn(), AXES, out=store, progress=False)
     except InputError as err:
         assert "scan.zarr" in str(err)
         return

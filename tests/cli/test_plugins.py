@@ -112,7 +112,8 @@ def test_run_file_with_own_everything(files, capsys, monkeypatch):
 
 def test_observables_of_the_documentation(files, capsys):
     code, out, err = run(
-        capsys, "predict", "--plugin", "mine.py", "--model", "mymodel.py:LightZ", "--set", "m_Zp=5", "--set", "g_bs=0", "--set", "g_mu=-0.02",
+        capsys, "predict", "--plugin", "mine.py", "--model", "mymodel.py:LightZ", "--set", "m_Zp=5", "--set", "g_bs=0",
+        "--set", "g_mu=-0.02",
         "--observable", "Delta_a_e", "--observable", "BR(B0->mumu)/BR(Bs->mumu)", "--observable", "a_mu",
         "--observable", "BR(B0->mumu)", "--observable", "BR(Bs->mumu)", "--constraints", "my_bound", "--json",
     )  # fmt: skip

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 from command_line import run
+from stand_in import AXES, StandIn, posterior
 
 import fipjax
+from fipjax.errors import InputError
 
 RUN = """
 [model]
@@ -104,8 +106,42 @@ def test_bad_outputs_and_options(capsys, tmp_path):
     assert code == 2 and "--chains does not belong" in err
 
 
+@pytest.mark.parametrize("name", ["s.nc", "s.zarr"])
+def test_posteriors_are_netcdf_or_zarr(capsys, tmp_path, monkeypatch, name):
+    """The same numbers come back, twice; other tools open it; nothing else of that name is replaced."""
+    import xarray
+
+    path = write(tmp_path, RUN.replace('method = "smc"\nparticles = 300\nrepeats = 2\nmoves = 2', "draws = 50"))
+    monkeypatch.setattr("fipjax.runfile.RunFile.likelihood", lambda self: StandIn())
+    out = tmp_path / name
+    for draws in (50, 60):
+        drawn = posterior(StandIn(), 2, draws, parameters={"m_V": {"latex": "m_V", "unit": "GeV"}})
+        monkeypatch.setattr(fipjax, "sample", lambda like, drawn=drawn, **options: drawn)
+        code, told, err = run(capsys, "sample", path, "-o", str(out))
+        assert code == 0 and f"written to {out}" in told, err
+        back = fipjax.load_posterior(out)
+        for k in drawn.names:
+            np.testing.assert_array_equal(back.samples[k], drawn.samples[k])
+        np.testing.assert_array_equal(back.stats["diverging"], drawn.stats["diverging"])
+        assert back.fingerprint == drawn.fingerprint and back.parameters == drawn.parameters
+    with xarray.open_dataset(out, group="posterior", engine="h5netcdf" if name == "s.nc" else "zarr") as data:
+        assert data.m_V.dims == ("chain", "draw") and data.m_V.attrs["units"] == "GeV"
+    code, drawn, err = run(capsys, "plot", str(out), "-o", str(tmp_path))
+    assert code == 0 and "s_corner.png" in drawn, err
+    assert sorted(p.name for p in tmp_path.iterdir() if not p.name.startswith("s_corner")) == ["run.toml", name]
+    if name == "s.zarr":
+        scan = tmp_path / "scan.zarr"
+        fipjax.scan(StandIn(), AXES, out=scan, progress=False)
+        code, _, err = run(capsys, "sample", path, "-o", str(scan))
+        assert code == 2 and "is not a posterior" in err and fipjax.open_scan(scan).store.verify().ok
+        with pytest.raises(InputError, match="is not a posterior"):
+            back.save(scan)
+        with pytest.raises(InputError, match="is not a posterior"):
+            fipjax.load_posterior(scan)
+
+
 def test_ctrl_c_says_where_the_finished_sweeps_are(capsys, tmp_path, monkeypatch):
-    import fipjax.engines.profile as engine
+    from fipjax.engines import fit as engine
 
     search, calls = engine._Search.run, []
 

@@ -232,7 +232,9 @@ def test_files_that_cannot_be_used(gauss_fit, tmp_path):
         gauss_fit.save(tmp_path)
     with pytest.raises(InputError, match="cannot read"):
         load_fit(tmp_path / "absent.json")
-    for text, match in (("{", "not JSON"), ("[]", "not a fit"), ('{"format": "fipjax-fit"}', "format_version"),
+    half = json.dumps({**gauss_fit.to_dict(), "notes": ["\ud800"]})  # valid JSON that no file can hold as text
+    for text, match in (("{", "not JSON"), (half, "surrogates"), ("[" * 100000, "not JSON"),
+                        ("[]", "not a fit"), ('{"format": "fipjax-fit"}', "format_version"),
                         ('{"format": "fipjax-fit", "format_version": 1}', "missing names")):  # fmt: skip
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(InputError, match=match):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import fipjax
-from fipjax.engines.profile import ProfileInterrupted, default_axis, grid_of_table, load_profile, profile
+from fipjax.engines.profile import ProfileInterrupted, ProfileResult, default_axis, grid_of_table, load_profile, profile
 from fipjax.errors import InputError
 from fipjax.priors import Flat, Gaussian, LogFlat, SignedLog
 
-profiling = importlib.import_module("fipjax.engines.profile")  # fipjax.profile may be the function
+fitting = importlib.import_module("fipjax.engines.fit")  # fipjax.fit is the function
 
 
 class Fake:
@@ -121,7 +121,7 @@ def test_no_finite_value_is_nan_not_a_number():
 def test_intervals_in_pieces(gauss_profile):
     x = np.linspace(-3.0, 3.0, 301)
     table = {k: getattr(gauss_profile, k) for k in gauss_profile.__dataclass_fields__}
-    p = profiling.ProfileResult(**{**table, "axes": {"b": x}, "objective": 3.0 + (x * x - 2.0) ** 2, "minimum": 3.0})
+    p = ProfileResult(**{**table, "axes": {"b": x}, "objective": 3.0 + (x * x - 2.0) ** 2, "minimum": 3.0})
     # |x^2 - 2| < 1
     (a, b), (c, d) = p.intervals(1.0)
     assert (a, b, c, d) == pytest.approx((-math.sqrt(3.0), -1.0, 1.0, math.sqrt(3.0)), abs=2e-4)
@@ -150,7 +150,7 @@ def test_file_and_picture(gauss_profile, tmp_path):
 
 
 def test_ctrl_c_keeps_the_finished_sweeps(monkeypatch, tmp_path):
-    calls, search = [], profiling._Search.run
+    calls, search = [], fitting._Search.run
 
     def run(self, *args):
         calls.append(1)
@@ -158,7 +158,7 @@ def test_ctrl_c_keeps_the_finished_sweeps(monkeypatch, tmp_path):
             raise KeyboardInterrupt
         return search(self, *args)
 
-    monkeypatch.setattr(profiling._Search, "run", run)
+    monkeypatch.setattr(fitting._Search, "run", run)
     with pytest.raises(ProfileInterrupted) as stop:
         profile(valleys(), {"m": 9}, starts=4, out=tmp_path / "p.nc", progress=False)
     kept = load_profile(tmp_path / "p.nc")

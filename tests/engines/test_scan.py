@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fipjax.engines.scan import Scan, ScanInterrupted, SobolPoints, _default_chunk, axis_values, open_scan, scan
-from fipjax.engines.store import Layout, ScanStore
+from fipjax.engines.store import Layout, ScanStore, checksum
 from fipjax.errors import InputError
 from fipjax.priors import Flat, Gaussian, LogFlat
 
@@ -328,6 +328,36 @@ def test_damage_is_repaired_by_running_again(tmp_path):
     scan(Toy(), SPEC, path, chunk=40, progress=False, _after_chunk=written.append)
     assert written == [3]
     assert tree(path) == before
+
+
+def test_a_flipped_byte_is_noticed_when_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.zarr"
+    whole = scan(Toy(), SPEC, path, chunk=40, progress=False)
+    layout, right = whole.store.layout, whole["chi2"]
+    file = path / "chi2" / layout.key(3)
+    data = bytearray(file.read_bytes())
+    data[13] ^= 1  # a low bit of the second value: nothing that would look odd
+    file.write_bytes(data)
+    damaged = open_scan(path)
+    assert np.array_equal(damaged["log_prob"], -0.5 * right)
+    for read in (lambda: damaged["chi2"], lambda: list(damaged.chunks("chi2")), lambda: damaged.store.read_chunk("chi2", 3)):
+        with pytest.raises(InputError, match=rf"{layout.key(3)} is damaged: wrong checksum .*run the same scan again"):
+            read()
+    with pytest.raises(InputError, match=r"1 damaged.* chunk 3: column chi2: wrong checksum"):
+        damaged.to_xarray(verify=True)
+    # on request nobody looks
+    wrong = open_scan(path, verify=False)["chi2"]
+    assert np.sum(wrong != right) == 1 and damaged.to_xarray()["chi2"].values.tobytes() == wrong.tobytes()
+    (path / ".fipjax" / "chunks" / "5.json").write_text("{")
+    with pytest.raises(InputError, match=r"5.json is damaged"):
+        open_scan(path)["log_prob"]
+    scan(Toy(), SPEC, path, chunk=40, progress=False)
+    # each file is compared once
+    sums = []
+    monkeypatch.setattr("fipjax.engines.store.checksum", lambda data, function=checksum: sums.append(1) or function(data))
+    mended = open_scan(path)
+    assert np.array_equal(mended["chi2"], right) and np.array_equal(mended["chi2"], right) and len(sums) == layout.n_chunks
+    assert len(mended.to_xarray(verify=True)["chi2"].dims) == 3
 
 
 def test_another_scan_is_refused(tmp_path):
