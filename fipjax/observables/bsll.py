@@ -237,20 +237,19 @@ class _Nodes:
         out: dict[str, Any] = {}
         if not rows.light:
             return out
+        # shared panels first, then those of each decay: cut once, so that the reverse pass puts the pieces together again
+        cuts = [len(part.panels) - part.shared for part in self.parts.values()]
+        pieces = list(zip(*(jax.lax.split(x, [self.shared, *cuts]) for x in rows.light), strict=True))
         if self.shared:
-            common = quadratic.per_panel(tables["shared"], rows.light, slice(0, self.shared))
-        start = 0
-        for k, part in self.parts.items():
-            t = tables["decays"][k]
-            sums, count = jnp.asarray(part.sums), t.sm.shape[0]
-            terms = []
+            counts = [tables["decays"][k].sm.shape[0] for k, part in self.parts.items() if part.shared]
+            common = iter(jax.lax.split(quadratic.per_panel(tables["shared"], pieces[0]), counts, axis=1))
+        for (k, part), own in zip(self.parts.items(), pieces[1:], strict=True):
+            sums, terms = jnp.asarray(part.sums), []
             if part.shared:
-                mine = take(common, part.panels[: part.shared])[:, start : start + count]
+                mine = take(next(common), part.panels[: part.shared])
                 terms.append(jnp.einsum("sp,pob->osb", sums[:, : part.shared], mine, precision="highest"))
-                start += count
             if part.shared < len(part.panels):
-                own = part.panels[part.shared :]
-                terms.append(quadratic.light_part(t.light, rows.light, sums[:, part.shared :], slice(own[0], own[-1] + 1)))
+                terms.append(quadratic.light_part(tables["decays"][k].light, own, sums[:, part.shared :]))
             if terms:
                 out[k] = sum(terms[1:], terms[0])
         return out
@@ -472,6 +471,13 @@ class BsllGroup:
             f"{lep} {binned}": nodes.contract(kernels[lep, binned], layouts[lep]) for (lep, binned), nodes in self.nodes.items()
         }
         return Contracted(done, tables["scalars"], tables["mixing"], tables["m_b"], tuple(layouts.items()))
+
+    def work(self, tables) -> int:
+        """Products of couplings and propagators at one point."""
+        if not isinstance(tables, Contracted):
+            return 0
+        layouts = dict(tables.layouts)
+        return sum(nodes.q.size * quadratic.light_rows(layouts[lep]) for (lep, _), nodes in self.nodes.items())
 
     def _at_point(self, theory: Theory, tables, coeffs, phase):
         """Values of :meth:`_Nodes.evaluate` at one point, straight from the amplitudes."""

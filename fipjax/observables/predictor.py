@@ -51,6 +51,10 @@ class Predictor:
         """Tables for theories with the structure of ``theory`` (values do not matter)."""
         return [g.contract(theory, t) if hasattr(g, "contract") else t for (_, g), t in zip(self._groups, tables, strict=True)]
 
+    def work(self, tables: Sequence[Any]) -> int:
+        """Numbers that one point keeps at once with contracted tables; 0 where a group does not say."""
+        return max((g.work(t) for (_, g), t in zip(self._groups, tables, strict=True) if hasattr(g, "work")), default=0)
+
     def __call__(self, theory: Theory, tables: Sequence[Any]):
         if not self.requests:
             return jnp.zeros((0, 1))

@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
-from fipkernels.indexing import once
+from fipkernels.indexing import everywhere, once
 from fipkernels.indexing import take as take_runs
 
 # Widths below this fraction of the mass are integrated as if they were this wide: 1/D is not defined on the real
@@ -256,6 +256,7 @@ def _linear(center, half, re, im, n):
     """Weights (P, n, B) of the pole re + i im (B,), im < 0 or > 0, on linear panels (P,)."""
     c, h = center[:, None], half[:, None]
     flip = jnp.where(im > 0, -1.0, 1.0)  # W(conj z) = conj W(z)
+    re, im = everywhere(re, center.shape), everywhere(im, center.shape)
     wr, wi = product_weights((re - c) / h, -jnp.abs(im) / h, n)
     return wr, flip * wi
 
@@ -264,6 +265,7 @@ def _root(kind, center, half, threshold, re, im, n):
     """The same on panels in t = sqrt(+-(q - q_t)): the sum over the poles +-tau, tau^2 = +-(q1 - q_t)."""
     c, h, t0 = center[:, None], half[:, None], threshold[:, None]
     sign = jnp.where(kind >= 0, 1.0, -1.0)[:, None]
+    re, im = everywhere(re, center.shape), everywhere(im, center.shape)
     ar, ai = sign * (re - t0), sign * im
     mod = jnp.sqrt(ar * ar + ai * ai)
     # principal root without cancellation on either side of ar = 0
@@ -353,7 +355,8 @@ def weights(panels: Panels, mass, width, scheme: str = "sqrt_q2", resolution: fl
     resolution: Gaussian, in q, GeV, static; it smears the peak of |1/D|^2 and Im 1/D over the ends of the panels, with a weight
     exp(-(Gamma/resolution)^2), so that it fades out for states that are wider.  Re 1/D keeps sharp ends.
     """
-    width = jnp.maximum(width, GAMMA_FLOOR * mass)
+    mass = once(mass)
+    width = once(jnp.maximum(width, GAMMA_FLOOR * mass))
     r1, i1, r2, i2 = roots(mass, width, scheme)
     vr, vi = _pole(panels, r1, i1)
     if resolution is not None:
@@ -364,15 +367,33 @@ def weights(panels: Panels, mass, width, scheme: str = "sqrt_q2", resolution: fl
         angle = jnp.sum(vi, axis=1)
         change = jnp.where(near, fade * (-jnp.pi * _share(panels, mass, resolution) - angle), 0.0)
         vi = once(vi + once(change)[:, None, :] * _lagrange_at(panels, mass))
-    # 1/(q - q2)
-    q = jnp.asarray(panels.q)[..., None]
-    dr, di = q - r2, -i2
+    re, im = _over(vr, vi, r2, i2, panels.q)
+    q = jnp.asarray(panels.q, re.dtype)[..., None]
+    strength = everywhere(1.0 / (width if scheme == "sqrt_q2" else mass * width), panels.q.shape)
+    sq = -im * (strength / q if scheme == "sqrt_q2" else strength)
+    return Weights(re, im, sq)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(4,))
+def _over(vr, vi, re, im, q):
+    """(vr + i vi)/(q - re - i im) as (real, imaginary): v (P, n, B), pole (B,), nodes q (P, n)."""
+    dr, di = jnp.asarray(q, re.dtype)[..., None] - re, -im
+    # a division each: stored then, where products would be repeated for every use
+    den = dr * dr + di * di
+    return (vr * dr + vi * di) / den, (vi * dr - vr * di) / den
+
+
+@_over.defjvp
+def _over_jvp(q, primals, tangents):
+    vr, vi, re, im = primals
+    tr, ti, d_re, d_im = tangents
+    out = _over(vr, vi, re, im, q)
+    dr, di = jnp.asarray(q, re.dtype)[..., None] - re, -im
     norm = 1.0 / (dr * dr + di * di)
     er, ei = dr * norm, -di * norm
-    re = vr * er - vi * ei
-    im = vr * ei + vi * er
-    sq = -im / (width * q if scheme == "sqrt_q2" else mass * width)
-    return Weights(re, im, sq)
+    # d(v/(q - z)) = (dv + v/(q - z) dz)/(q - z)
+    move = _product(out, (everywhere(d_re, q.shape), everywhere(d_im, q.shape)))
+    return out, _product((tr + move[0], ti + move[1]), (er, ei))
 
 
 def cross_weights(panels: Panels, first, second, scheme1: str = "sqrt_q2", scheme2: str = "sqrt_q2"):

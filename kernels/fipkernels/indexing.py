@@ -55,3 +55,10 @@ def once(x):
     """x itself, as the result of a division: XLA stores what is expensive, and would else repeat the work behind x for every
     element of a larger array that is made from it."""
     return x / jnp.where(x == x, 1.0, 2.0)
+
+
+def everywhere(x, shape: tuple[int, ...]):
+    """x (B,) repeated to (*shape, B).  The same as broadcasting, but its reverse pass is a matrix product, which runs along memory
+    where a sum over the leading axes would jump."""
+    ones = jnp.ones((int(np.prod(shape)), 1), x.dtype)
+    return jnp.matmul(ones, x.reshape(1, -1), precision="highest").reshape(*shape, x.shape[0])

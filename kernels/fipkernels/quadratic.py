@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -171,10 +172,21 @@ def _weight_key(lay, row) -> tuple:
     return kind, lay[i].source, lay[j].source if kind in ("xre", "xim") else -1
 
 
+def light_rows(lay) -> int:
+    """Number of rows with propagators."""
+    return len(_light_rows(lay))
+
+
+def _group_sizes(lay) -> list[int]:
+    """Number of rows of each weight, in order."""
+    keys = [_weight_key(lay, row) for row in _light_rows(lay)]
+    return [keys.count(k) for k in dict.fromkeys(keys)]
+
+
 class Table(NamedTuple):
     """Contracted forms of one decay, for O outputs and S bins; see :func:`contract`.
 
-    sm: (O, S); constant: (O, S, Rc); light: (P, O, Rl n) on the decay's own panels.
+    sm: (O, S); constant: (O, S, Rc); light: (P, O, n Rl) on the decay's own panels.
     """
 
     sm: jax.Array
@@ -436,8 +448,12 @@ def to_table(g, lay, w, sums) -> Table:
     n_c = 1 + len(_constant_rows(lay))
     binned = jnp.einsum("rop,sp->osr", jnp.sum(g[:n_c] * w, axis=-1), sums, precision="highest")
     _, o, p, nodes = g.shape
-    light = jnp.transpose(g[n_c:], (2, 1, 0, 3)).reshape(p, o, (g.shape[0] - n_c) * nodes)
-    return Table(binned[..., 0], binned[..., 1:], light)
+    # as in rows: the rows of one weight together, nodes first
+    light, start = [jnp.zeros((p, o, 0), g.dtype)], n_c
+    for count in _group_sizes(lay):
+        light.append(jnp.transpose(g[start : start + count], (2, 1, 3, 0)).reshape(p, o, nodes * count))
+        start += count
+    return Table(binned[..., 0], binned[..., 1:], jnp.concatenate(light, axis=-1))
 
 
 def contract(
@@ -466,7 +482,7 @@ def contract(
 
 
 class Rows(NamedTuple):
-    """What a point contributes: constant (Rc, B); light: arrays (P, R, n, B), the rows of one weight each, in the order of the
+    """What a point contributes: constant (Rc, B); light: arrays (P, n, R, B), the rows of one weight each, in the order of the
     table; empty without mediators."""
 
     constant: jax.Array
@@ -498,17 +514,36 @@ def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), 
     for (kind, first, second), polys in groups.items():
         k, b = max(p.shape[0] for p in polys), max(p.shape[1] for p in polys)
         stacked = [jnp.broadcast_to(pad(p, k), (k, b)) for p in polys]
-        factor = once(jnp.stack(stacked, axis=1))[:, None, :, None, :]  # (K, 1, R, 1, B)
+        factor = once(jnp.stack(stacked, axis=1))  # (K, R, B)
         weight = getattr(weights[first], kind) if second < 0 else cross[first, second][kind == "xim"]
-        light.append(evaluate_polynomial(factor, jnp.asarray(q2)[:, None, :, None]) * weight[:, None])
+        light.append(_times_weight(factor, weight, np.asarray(q2)))
     return Rows(constant, tuple(light))
 
 
-def per_panel(light, r: Sequence[jax.Array], panels: slice = slice(None)):
-    """Terms with propagators, panel by panel: light (P, O, Rl n) times the rows of these panels -> (P, O, B)."""
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _times_weight(factor, weight, q2):
+    """Polynomials factor (K, R, B) at q2 (P, n), times a weight (P, n, B) -> (P, n, R, B)."""
+    return evaluate_polynomial(factor[:, None, None], jnp.asarray(q2, weight.dtype)[..., None, None]) * weight[:, :, None]
+
+
+@_times_weight.defjvp
+def _times_weight_jvp(q2, primals, tangents):
+    (factor, weight), (d_factor, d_weight) = primals, tangents
+    k, r, b = factor.shape
+    # The reverse pass is then sums of rows, one after the other, and a matrix (flat nodes) times what is in memory.  A division,
+    # so that the sum is done once
+    d_weight = d_weight / jnp.where(weight == weight, 1.0, 2.0)
+    powers = np.stack([q2.ravel() ** i for i in range(k)], axis=-1)
+    moved = [d_weight * jnp.asarray(x.reshape(*q2.shape, 1), weight.dtype) for x in powers.T]
+    turned = jnp.stack([sum(f * m for f, m in zip(factor[:, i], moved, strict=True)) for i in range(r)], axis=2)
+    d_poly = jnp.matmul(jnp.asarray(powers, weight.dtype), d_factor.reshape(k, r * b), precision="highest")
+    return _times_weight(factor, weight, q2), turned + d_poly.reshape(*q2.shape, r, b) * weight[:, :, None]
+
+
+def per_panel(light, r: Sequence[jax.Array]):
+    """Terms with propagators, panel by panel: light (P, O, n Rl) times the rows -> (P, O, B)."""
     out, start = None, 0
     for x in r:
-        x = x[panels]
         stop = start + x.shape[1] * x.shape[2]
         rhs = x.reshape(x.shape[0], stop - start, x.shape[3])
         out = _add(out, jnp.einsum("pok,pkb->pob", light[:, :, start:stop], rhs, precision="highest"))
@@ -524,9 +559,9 @@ def constant_part(table: Table, r: Rows):
     return out
 
 
-def light_part(light, r: Sequence[jax.Array], sums, panels: slice = slice(None)):
+def light_part(light, r: Sequence[jax.Array], sums):
     """:func:`per_panel` added to bins by sums (S, P) -> (O, S, B)."""
-    return jnp.einsum("sp,pob->osb", sums, per_panel(light, r, panels), precision="highest")
+    return jnp.einsum("sp,pob->osb", sums, per_panel(light, r), precision="highest")
 
 
 def evaluate(table: Table, r: Rows, sums):

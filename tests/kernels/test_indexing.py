@@ -95,3 +95,16 @@ def test_no_scatter_in_the_reverse_pass():
     ):
         text = str(jax.make_jaxpr(jax.grad(lambda y: jnp.sum(f(y) ** 2)))(jnp.asarray(X)))  # noqa: B023
         assert "gather" not in text and "scatter" not in text
+
+
+def test_everywhere():
+    """Broadcasting, under vmap too; the reverse pass is a product, not a sum over leading axes."""
+    x = jnp.asarray(X[:, 0, 0])
+    np.testing.assert_array_equal(indexing.everywhere(x, (3, 2)), np.broadcast_to(x, (3, 2, 7)))
+    rows = jnp.asarray(X[:, :, 0])
+    np.testing.assert_array_equal(jax.vmap(lambda v: indexing.everywhere(v, (5,)))(rows), np.repeat(rows[:, None], 5, axis=1))
+    gradient, weights = _derivative(lambda y: indexing.everywhere(y, (3, 2)), x)
+    np.testing.assert_allclose(gradient, weights.sum((0, 1)), rtol=1e-14, atol=1e-15)
+    check_grads(lambda y: indexing.everywhere(y, (3, 2)) ** 2, (x,), order=2, rtol=1e-6)
+    text = str(jax.make_jaxpr(jax.vjp(lambda y: indexing.everywhere(y, (3, 2)), x)[1])(jnp.ones((3, 2, 7))))
+    assert "dot_general" in text and "reduce_sum" not in text
