@@ -14,7 +14,7 @@ GROUPS = (
     ("Predict", "fipjax", ("predict", "Prediction")),
     ("Likelihood", "fipjax", ("Likelihood",)),
     ("Engines", "fipjax", ("scan", "fit", "sample", "smc", "profile")),
-    ("Results", "fipjax", ("Scan", "FitResult", "Posterior", "SMCPosterior", "ProfileResult")),
+    ("Results", "fipjax", ("Scan", "FitResult", "FitInterrupted", "Posterior", "SMCPosterior", "ProfileResult")),
     ("Read results back", "fipjax", ("open_scan", "load_fit", "load_posterior", "load_profile")),
     ("Pictures", "fipjax", ("plot", "plot_bounds")),
     (

@@ -13,8 +13,8 @@ HEAD = """# Bounds
 One definition each, a number r >= 0 that must stay below 1: a mask in scans, a smooth term in fits and samplers (see
 `fipjax/constraints/base.py`). The smooth term by kind: "limit" (nothing below 1, a half-parabola in ln r above, with the
 stated relative softness), "gaussian" (the measurement's parabola; excluded beyond the stated number of sigma), "chi2" (half the
-chi2 difference). `fipjax constraints` lists the same. Bounds in italics are not part of "all": projections, other readings of the
-same data, or statements that go beyond a bound.
+chi2 difference). `fipjax constraints --long` lists the same. Bounds in italics are not part of "all": projections, other readings
+of the same data, or statements that go beyond a bound.
 """
 
 

@@ -85,7 +85,7 @@ def curve_figure(args, name: str, ylabel: str, height: float, draw) -> None:
         axes = subplots(fig, len(panels))
         for ax, c in zip(axes, panels, strict=True):
             draw(ax, c)
-            ax.set(xlabel=r"$M_{Z_D}$ [GeV]", title=TITLES[c])
+            ax.set(xlabel=r"$m_{Z_D}$ [GeV]", title=TITLES[c])
         axes[0].set_ylabel(ylabel)
         handles, labels = axes[0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside upper center", ncols=4 if len(panels) == 2 else 2)

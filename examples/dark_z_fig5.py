@@ -127,7 +127,7 @@ def main() -> None:
             ax.text(0.97, 0.97, r"$\mathcal{B}>1$", transform=ax.transAxes, ha="right", va="top", fontsize=st.SMALL)
             ax.axhline(LIMIT[mode], color=st.PURPLE, lw=0.8)
             ax.axhline(SM[mode], color=st.GREY, lw=0.8, ls=":")
-            ax.set(xscale="log", yscale="log", xlim=(0.01, top), ylim=(low, 1e6), xlabel=r"$M_{Z_D}$ [GeV]")
+            ax.set(xscale="log", yscale="log", xlim=(0.01, top), ylim=(low, 1e6), xlabel=r"$m_{Z_D}$ [GeV]")
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set_title(NAMES[mode])
         axes[0].set_ylabel("branching fraction")

@@ -76,7 +76,7 @@ def main() -> None:
         ):  # fmt: skip
             ax.axhspan(kaon.LIMIT_K_MU_INV, 1e4, color=st.PURPLE, alpha=0.18, lw=0)
             ax.axhline(PRINTED_LIMIT, color=st.PURPLE, lw=0.8, ls=(0, (4, 2)))
-            ax.set(xscale="log", yscale="log", xlim=masses[[0, -1]], ylim=(1e-16, 1e2), xlabel=r"$M_{Z_D}$ [GeV]")
+            ax.set(xscale="log", yscale="log", xlim=masses[[0, -1]], ylim=(1e-16, 1e2), xlabel=r"$m_{Z_D}$ [GeV]")
             ax.legend(handles=handles, loc="lower left")
         axes[0].set_title("case A")
         axes[1].set_title(r"case B, $\varepsilon=10^{-4}$, $\varepsilon_Z=10^{-5}$")

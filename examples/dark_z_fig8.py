@@ -94,7 +94,7 @@ def main() -> None:
                 ax.set_title(rf"$\varepsilon_Z=10^{{{round(np.log10(eps_z))}}}$, {TITLES[c]}")
             row[0].set_ylabel(r"$R^{\pi\mu\nu X}$")
         for ax in rows[-1]:
-            ax.set_xlabel(r"$M_{Z_D}$ [MeV]")
+            ax.set_xlabel(r"$m_{Z_D}$ [MeV]")
         handles = [Line2D([], [], color=c, label=rf"$g_D^\mu=10^{{{round(np.log10(g))}}}$") for g, c in LINES]
         handles += [Line2D([], [], color=st.GREY, label=r"$T_\mu>1.2$ MeV"),
                     Line2D([], [], color=st.GREY, ls=(0, (4, 2)), label=r"$T_\mu<1.2$ MeV"),

@@ -63,7 +63,7 @@ def main() -> None:
                             ax.plot(*line.T, color=colour, ls=dashes)
                     if name == "weak_charge_cs":
                         ax.contourf(masses, values, log, [0.0, np.inf], colors=[colour], alpha=0.08)
-            ax.set(xscale="log", yscale="log", xlim=(0.005, 1.0), ylim=(1e-8, 1e-2), xlabel=r"$M_{Z_D}$ [GeV]", title=TITLES[c])
+            ax.set(xscale="log", yscale="log", xlim=(0.005, 1.0), ylim=(1e-8, 1e-2), xlabel=r"$m_{Z_D}$ [GeV]", title=TITLES[c])
         axes[0].set_ylabel(r"$\varepsilon_Z$")
         handles = [Line2D([], [], color=c, label=rf"$\varepsilon={'0' if e == 0 else f'10^{{{round(np.log10(e))}}}'}$")
                    for e, c in LINES]  # fmt: skip

@@ -33,6 +33,7 @@ _LAZY = {
     "fit": "fipjax.engines.fit",
     "load_fit": "fipjax.engines.fit",
     "FitResult": "fipjax.engines.fit",
+    "FitInterrupted": "fipjax.engines.fit",
     "sample": "fipjax.engines.sample",
     "smc": "fipjax.engines.smc",
     "load_posterior": "fipjax.engines.smc",

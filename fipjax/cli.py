@@ -6,8 +6,10 @@ import argparse
 import json
 import math
 import os
+import re
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,11 +45,77 @@ def _print_json(obj: Any) -> None:
     print(json.dumps(clean(obj), indent=1, allow_nan=False))
 
 
-def _table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> None:
+def _lines(rows: Sequence[Sequence[Any]], header: Sequence[str], wrap: int = 0) -> list[str]:
+    """A table as lines; with ``wrap`` the last column goes on in further lines so that none is longer."""
     rows = [list(map(str, r)) for r in rows]
     widths = [max(len(r[i]) for r in [list(header), *rows]) for i in range(len(header))]
-    for r in [list(header), ["-" * w for w in widths], *rows]:
-        print("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip())
+    if wrap:
+        widths[-1] = min(widths[-1], max(wrap - sum(w + 2 for w in widths[:-1]), _LEAST))
+        parts = [textwrap.wrap(r[-1], widths[-1]) or [""] for r in rows]
+        rows = [
+            [*(r[:-1] if i == 0 else [""] * (len(r) - 1)), t] for r, p in zip(rows, parts, strict=True) for i, t in enumerate(p)
+        ]
+    every = [list(header), ["-" * w for w in widths], *rows]
+    return ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in every]
+
+
+def _table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> None:
+    print("\n".join(_lines(rows, header)))
+
+
+#: characters of a line of a list, and the least for its last column
+WIDTH = 100
+_LEAST = 24
+
+
+def _short(text: str, width: int) -> str:
+    """At most ``width`` characters, cut at a word."""
+    return text if len(text) <= width else textwrap.shorten(text, width, placeholder="...")
+
+
+def _paper(source: str) -> str:
+    """The first reference of a source in few characters: the arXiv number where there is one."""
+    first = re.split("[;,]", source)[0]
+    found = re.search(r"\b(\d{4}\.\d{4,5}|[a-z-]+/\d{7})", first)
+    for long, brief in (("Phys. Rev. Lett.", "PRL"), ("Phys. Lett. ", "PL"), ("Nucl. Phys. ", "NP")):
+        first = first.replace(long, brief)
+    return found[1] if found else _short(first, 18)
+
+
+def _short_table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> None:
+    """A table of ``WIDTH`` characters: the texts of the last column are cut."""
+    room = _room(rows, header)
+    _table([[*r[:-1], _short(str(r[-1]), room)] for r in rows], header)
+
+
+def _room(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> int:
+    """What the other columns leave of ``WIDTH`` to the last."""
+    return max(WIDTH - sum(max(len(str(r[i])) for r in [header, *rows]) + 2 for i in range(len(header) - 1)), _LEAST)
+
+
+def _blocks(entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Everything about each entry: its name, then a paragraph per field that is not empty."""
+    for name, fields in entries:
+        print(name)
+        for label, value in fields.items():
+            if value:
+                print(
+                    textwrap.fill(f"{label}: {value}", WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+                )
+
+
+def _prior_text(d: dict[str, Any]) -> str:
+    """A prior in few characters, its range as the parameter has it."""
+    kind = str(d.get("prior", ""))
+    if set(d) == {"prior", "min", "max"}:
+        both = "+-" if kind == "signed_log" else ""
+        return f"{kind} {both}{d['min']:g} to {both}{d['max']:g}"
+    if set(d) == {"prior", "min", "max", "sign"}:
+        low, high = sorted((d["sign"] * d["min"], d["sign"] * d["max"]))
+        return f"{kind} {low:g} to {high:g}"
+    if set(d) == {"prior", "mean", "sigma"}:
+        return f"{kind} {d['mean']:g} +- {d['sigma']:g}"
+    return ", ".join(f"{k} {v}" for k, v in d.items())
 
 
 # -- lists --------------------------------------------------------------------------------------------------------------
@@ -79,18 +147,19 @@ def _models(args) -> None:
         )  # fmt: skip
         return
     for m in models:
-        print(f"{m.name}: {m.description}" + (f" ({m.paper})" if m.paper else ""))
+        title = f"{m.name}: {m.description}" + (f" ({m.paper})" if m.paper else "")
+        print(textwrap.fill(title, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
         rows = [
             [
                 "  " + p.name,
                 p.unit or "1",
                 "required" if p.required else ("computed" if p.default is None else f"{p.default:g}"),
-                ", ".join(f"{k} {v}" for k, v in m.priors[p.name].describe().items()) if p.name in m.priors else "-",
+                _prior_text(m.priors[p.name].describe()) if p.name in m.priors else "-",
                 p.description,
             ]
             for p in m.parameters
         ]
-        _table(rows, ["  parameter", "unit", "default", "prior", "meaning"])
+        print("\n".join(_lines(rows, ["  parameter", "unit", "default", "prior", "meaning"], WIDTH)))
         if m.regions:
             print("  regions: " + ", ".join(m.regions))
         print()
@@ -112,10 +181,18 @@ def _observables(args) -> None:
             ]
         )  # fmt: skip
         return
-    _table(
-        [[f.name + form[f.kind], f.unit or "1", f.description, f.source] for f in fams],
-        ["observable", "unit", "meaning", "source"],
-    )
+    if args.long:
+        _blocks(
+            [
+                (
+                    f.name + form[f.kind],
+                    {"unit": f.unit or "1", "meaning": f.description, "q2 in GeV^2": _range(f.q2_range), "source": f.source},
+                )
+                for f in fams
+            ]
+        )
+        return
+    _short_table([[f.name + form[f.kind], f.unit or "1", f.description] for f in fams], ["observable", "unit", "meaning"])
 
 
 def _constraints(args) -> None:
@@ -126,10 +203,22 @@ def _constraints(args) -> None:
         keys = ("name", "latex", "description", "source", "cl", "applies", "kind", "softness", "strength", "group", "opt_in")
         _print_json([{k: getattr(c, k) for k in keys} for c in cs])
         return
-    _table(
-        [[c.name, c.cl, c.description, c.applies, c.source] for c in cs],
-        ["constraint", "CL", "meaning", "applies to", "source"],
-    )
+    if args.long:
+        _blocks(
+            [
+                (
+                    c.name,
+                    {
+                        "meaning": c.description, "applies to": c.applies, "kind": f"{c.group}, {c.kind}", "CL": c.cl,
+                        "in all": "no: only by its name" if c.opt_in else "", "source": c.source, "notes": c.notes,
+                    },
+                )
+                for c in cs
+            ]
+        )  # fmt: skip
+        return
+    rows = [[c.name, c.group, _paper(c.source), c.description] for c in cs]
+    _short_table(rows, ["constraint", "kind", "paper", "meaning"])
 
 
 def _data(args) -> None:
@@ -163,13 +252,42 @@ def _data(args) -> None:
             ]
         )  # fmt: skip
         return
+    if args.long:
+        _blocks(
+            [
+                (
+                    s.id,
+                    {
+                        "experiment": s.experiment, "paper": f"{s.arxiv} ({s.year})", "vintages": ", ".join(s.vintages),
+                        "observables": ", ".join(m.observable for m in s.measurements), "digits from": s.source_of_digits,
+                        "superseded by": s.superseded_by, "note": s.note,
+                    },
+                )
+                for s in sets
+            ]
+        )  # fmt: skip
+        return
     rows: list[list[Any]] = []
     for s in sets:
         n = sum(m.observable.split("[")[0] in FAMILIES for m in s.measurements)
         names = sorted({m.observable.split("[")[0] for m in s.measurements})
-        shown = ", ".join(names[:3]) + (f", ... ({len(names)})" if len(names) > 3 else "")
-        rows.append([s.id, s.arxiv, s.year, ",".join(s.vintages) or "-", f"{n}/{len(s.measurements)}", shown])
-    _table(rows, ["set", "arXiv", "year", "vintages", "predicted", "observables"])
+        rows.append([s.id, ",".join(s.vintages) or "-", f"{n}/{len(s.measurements)}", names])
+    header = ["set", "vintages", "predicted", "observables"]
+    room = _room(rows, header)
+    _table([[*r[:-1], _first_names(r[-1], room)] for r in rows], header)
+
+
+def _range(q2: Any) -> str:
+    return "" if q2 is None else f"{q2[0]:g} to {q2[1]:g}"
+
+
+def _first_names(names: Sequence[str], width: int) -> str:
+    """As many whole names as fit, at least one, and the number of the others."""
+    for n in range(len(names), 0, -1):
+        text = ", ".join(names[:n]) + (f" +{len(names) - n}" if n < len(names) else "")
+        if len(text) <= width or n == 1:
+            return text
+    return ""
 
 
 # -- predict ------------------------------------------------------------------------------------------------------------
@@ -467,10 +585,13 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         p = command(name, function, text)
         p.add_argument("--json", action="store_true", help="print JSON")
-        if name == "models":
+        if name != "models":
+            p.add_argument("--long", action="store_true", help="everything about each, not cut to lines")
+        else:
             p.add_argument("--model", action="append", metavar="NAME", help="only this one; a model of your own: FILE.py:NAME")
     p = command("data", _data, "list the measured values")
     p.add_argument("--vintage", help="only the sets of this vintage")
+    p.add_argument("--long", action="store_true", help="everything about each, not cut to lines")
     p.add_argument("--json", action="store_true", help="print JSON")
 
     p = command("predict", _predict, "predict observables at one parameter point")

@@ -46,13 +46,15 @@ class Progress:
 
     def _print(self, now: float, end: bool = False) -> None:
         elapsed = max(now - self._t0, 1e-9)
-        rate = (self.done - self._start_done) / elapsed
-        left = (self.total - self.done) / rate if rate > 0 else 0.0
-        text = (
-            f"{self.label}: {self.done:,}/{self.total:,} {self.unit} ({100 * self.done / max(self.total, 1):.0f}%), "
-            f"{rate:,.3g} {self.unit}/s, "
-        )
-        text += f"took {_hms(elapsed)}" if end else f"{_hms(left)} left"
+        finished = self.done - self._start_done
+        parts = [f"{self.label}: {self.done:,}/{self.total:,} {self.unit} ({100 * self.done / max(self.total, 1):.0f}%)"]
+        if finished > 0:
+            parts.append(f"{finished / elapsed:,.3g} {self.unit}/s")
+        if end:
+            parts.append(f"took {_hms(elapsed)}")
+        elif finished > 0:
+            parts.append(f"{_hms((self.total - self.done) * elapsed / finished)} left")
+        text = ", ".join(parts)
         if self.note:
             text += f", {self.note}"
         if self._tty:

@@ -65,6 +65,7 @@ ROWS_OTHER = 1024
 _PATH = 13  # points on a path between two end points
 _NEIGHBOURS = 4
 _UNIQUE = 128  # end points that are told apart one by one
+_SHOWN = 5e-5  # smallest difference in chi2 that four decimals show
 _NEWTON = 25
 
 
@@ -152,6 +153,13 @@ class Target:
         return total
 
 
+def _minimised(kind: bool | str) -> str:
+    """The objective in words."""
+    if kind == "gaussian":
+        return "-2 ln L with the Gaussian priors"
+    return "-2 ln(L prior)" if kind else "-2 ln L"
+
+
 class Engine:
     """Likelihood, objective and gradient of any number of points, in calls of ``rows`` points.
 
@@ -161,6 +169,8 @@ class Engine:
     def __init__(self, target: Target, kind):
         self.target = target
         self.rows = ROWS.get(jax.default_backend(), ROWS_OTHER)
+        # without Gaussian priors there is nothing to name
+        self.minimised = _minimised(False if kind == "gaussian" and target.edged.all() else kind)
 
         def log_prob(u):
             out = target.like.evaluate(target.x(jnp.clip(u, -target.cap, target.cap)))
@@ -409,7 +419,7 @@ class _Search:
             if bar:
                 best = now["log"]["value"][before : now["ended"]].min(initial=best)
                 shown = float(self.objective(best))
-                bar.update(now["ended"] - before, note=f"best chi2 {shown:.6g}" if math.isfinite(shown) else "")
+                bar.update(now["ended"] - before, note=f"best {self.engine.minimised} {shown:.6g}" if math.isfinite(shown) else "")
         log, u, status = now["log"], np.array(u0), np.zeros(len(u0), int)
         u[log["who"]], status[log["who"]] = log["u"], log["status"]
         return Ends(u, self.engine.values(u), status, np.zeros(len(u0), int), int(log["trials"].max()))
@@ -967,6 +977,11 @@ class FitResult:
     complete: bool = True
 
     @property
+    def bounds(self) -> float:
+        """What the smooth terms of the bounds add to -2 ln L at the best point."""
+        return -2.0 * self.log_prob - self.chi2
+
+    @property
     def at_limit(self) -> list[str]:
         """Parameters that chi2 pushes onto an edge of their prior range."""
         return [k for k in self.names if self.error_status[k] == "at_limit"]
@@ -1001,14 +1016,15 @@ class FitResult:
 
     def summary(self) -> str:
         """Text for people."""
-        out = [
-            f"best fit: chi2 = {self.chi2:.4f} for {self.n_measurements} measurements, {self.n_free} free parameters",
+        out = [f"best fit: chi2 = {self.chi2:.4f} for {self.n_measurements} measurements, {self.n_free} free parameters"]
+        if abs(self.bounds) > _SHOWN:
+            out.append(f"bounds:   {self.bounds:+.4f}, so -2 ln L = {-2.0 * self.log_prob:.4f} there")
+        out += [
             f"SM:       chi2 = {self.sm_chi2:.4f}, Delta chi2 = {self.delta_chi2:.4f}, "
             f"{self.significance:.2f} sigma (naive: Wilks, {self.n_free} dof, no look-elsewhere correction)",
         ]
         if self.with_prior:
-            kind = "all priors" if self.with_prior is True else "the Gaussian priors"
-            out.append(f"minimised: chi2 - 2 log of {kind} = {self.objective:.4f}")
+            out.append(f"minimised: {_minimised(self.with_prior)} = {self.objective:.4f}")
         out.append("")
         rows = [["parameter", "best fit", "error", "68% interval", "unit", ""]]
         for k in self.names:
@@ -1027,10 +1043,12 @@ class FitResult:
         out += [f"  {', '.join(ks)}: {text}" for text, ks in reasons.items()]
         out += ["", f"modes: {len(self.modes)} (Delta chi2 < {MODE_WINDOW:g}), {_starts_text(self)}"]
         if len(self.modes) > 1:
-            rows = [["mode", "chi2", "starts", *self.names]]
+            # they are sorted by what was minimised
+            more = any(abs(m["objective"] - m["chi2"]) > _SHOWN for m in self.modes)
+            rows = [["mode", "chi2", *(["minimised" if self.with_prior else "-2 ln L"] if more else []), "starts", *self.names]]
             for i, m in enumerate(self.modes):
-                values = [f"{m['point'][k]:.5g}" for k in self.names]
-                rows.append([str(i + 1), f"{m['chi2']:.4f}", str(m["starts"]), *values])
+                values = [f"{m[k]:.4f}" for k in ("chi2", "objective")[: 1 + more]]
+                rows.append([str(i + 1), *values, str(m["starts"]), *(f"{m['point'][k]:.5g}" for k in self.names)])
             out += text_table(rows)
         if self.pulls:
             rows = [["largest pulls", "value", "measured", "error", "pull", "SM pull"]]

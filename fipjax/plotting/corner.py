@@ -70,7 +70,9 @@ def _column(names: Sequence[str], x: np.ndarray, prior: Mapping | None, about: M
     positive = float(np.mean(x > 0))
     minority = min(positive, 1.0 - positive)
     size = np.log10(np.maximum(np.abs(x), 1e-300))
-    short, note, width, power = rf"$\log_{{10}}|{latex}|$", "", 0.0, 0
+    # bars only where there may be a sign
+    inside = f" {latex}" if kind == "log" and positive == 1.0 else f"|{latex}|"
+    short, note, width, power = rf"$\log_{{10}}{inside}$", "", 0.0, 0
     if kind in ("log", "signed_log") and minority <= _STRAY:
         if positive < 0.5 or kind == "signed_log":
             share = rf"{100 * (1 - minority):.1f}\%\ " if minority > 0 else ""
@@ -255,9 +257,9 @@ def plot_corner(
 ) -> Figure:
     """Marginal posteriors in one and two dimensions, with their smallest 68, 95 and 99.7% regions.
 
-    Parameters with a logarithmic prior are drawn as log10 of their modulus.  Where both signs occur the axis is a
-    signed logarithm, negative values left (below) and positive ones right (above), and the title has the share and
-    the interval of each sign.  Regions are those of highest density in the coordinates that are drawn: draws are
+    Parameters with a logarithmic prior are drawn as log10 of their value, or of its modulus where it may be negative.  Where both
+    signs occur the axis is a signed logarithm, negative values left (below) and positive ones right (above), and the title has the
+    share and the interval of each sign.  Regions are those of highest density in the coordinates that are drawn: draws are
     binned, smoothed (Gaussian kernel, improved Sheather-Jones bandwidth or a little more, corrected at edges), and the
     boundary is placed so that exactly the stated share of the draws lies inside.  Titles are median and equal-tailed
     68% interval.  A posterior that failed its diagnostics gets a red banner.

@@ -29,6 +29,7 @@ _FINE = 480
 _ROWS = 24  # of one column of the legend
 _TINT = 0.26  # share of the colour in the filling of a kind
 _MEMBERS = 3  # bounds of a kind that the legend names
+_SPECK = 12  # cells of a hole in what a kind excludes that is not drawn if other kinds exclude it
 _SEEN = 0.02  # share of a border below which a bound is not seen there
 
 # kinds of bounds: groups of fipjax.constraints -> label, colour. Tol's muted palette and three more; neighbours on a page are
@@ -304,6 +305,17 @@ def _border_share(over: np.ndarray, left: np.ndarray) -> float:
     return float(np.sum(rim & over) / max(1, np.sum(rim)))
 
 
+def _without_specks(level: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """The field without holes of a few cells that other bounds cover: what a grid makes of a strip that is too narrow for it."""
+    from scipy.ndimage import label
+
+    holes, _ = label(level <= 0.0, structure=np.ones((3, 3)))
+    open_cells, cells = np.bincount(holes[left], minlength=holes.max() + 1), np.bincount(holes.ravel())
+    small = (open_cells == 0) & (cells <= _SPECK)
+    small[0] = False
+    return np.where(small[holes], 1e-3, level)
+
+
 def _draw_kinds(
     ax: Any, ax_x: _Axis, ax_y: _Axis, fields: Mapping[str, np.ndarray], layers: Sequence[_Layer], left: np.ndarray
 ) -> None:
@@ -312,12 +324,14 @@ def _draw_kinds(
 
     px, py = ax_x.drawn, ax_y.drawn
     fine_left = zoom(left.astype(float), _FINE / left.shape[0], order=1, grid_mode=False) < 0.5
-    near = distance_transform_edt(fine_left) / _FINE < 0.01  # a cell and a half of 160
+    # a cell and a half of a grid of 160 points, less on finer ones: else bold pieces stick out of narrow gaps
+    near = distance_transform_edt(fine_left) / _FINE < min(0.01, max(1.5 / left.shape[0], 2.5 / _FINE))
     qx, qy = ax_x.quantity, ax_y.quantity
     fx, fy = (q.from_flat(np.linspace(_flat(q, d[0]), _flat(q, d[-1]), _FINE)) for q, d in ((qx, px), (qy, py)))
     order = sorted(layers, key=lambda y: -float(np.mean(fields[y.key] > 0.0)))
     for k, y in enumerate(order):
-        level, gid, tint = fields[y.key], f"bound:{y.key}", tuple(1.0 - _TINT * (1.0 - np.array(to_rgb(y.colour))))
+        level, gid = _without_specks(fields[y.key], left), f"bound:{y.key}"
+        tint = tuple(1.0 - _TINT * (1.0 - np.array(to_rgb(y.colour))))
         if (level > 0.0).all():
             ax.axvspan(px[0], px[-1], fc=tint, lw=0, zorder=0.5).set_gid(f"{gid}:area")
             continue

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from command_line import run
 
+from fipjax.cli import _lines, _paper, _prior_text
+from fipjax.priors import Gaussian, LogFlat, SignedLog
+
 RUN = """
 [model]
 name = "deft44"
@@ -50,8 +53,35 @@ def test_lists(capsys, command):
     entries = json.loads(out)
     assert entries and all(isinstance(e, dict) for e in entries)
     code, table, _ = run(capsys, command)
-    name = entries[0].get("name", entries[0].get("id")).split("[")[0]
-    assert code == 0 and name in table
+    names = [e.get("name", e.get("id")) for e in entries]
+    # names are never cut, what is beside them is
+    assert code == 0 and all(n in table for n in names) and max(map(len, table.splitlines())) <= 100
+    if command == "models":
+        for e in entries:
+            assert all(word in table for p in e["parameters"] for word in p["description"].split())
+        return
+    code, text, err = run(capsys, command, "--long")
+    assert code == 0 and err == "" and max(map(len, text.splitlines())) <= 100
+    flat = " ".join(text.split())
+    for e in entries:
+        long = [e[k] for k in ("description", "source", "applies", "note", "source_of_digits") if e.get(k)]
+        long += [m["observable"] for m in e.get("measurements", ())]
+        assert all(" ".join(t.split()) in flat for t in long), e
+
+
+def test_texts_of_lists():
+    assert (
+        _paper("BaBar arXiv:1009.1529, 1303.7465; recasts") == "1009.1529"
+        and _paper("CLEO arXiv:hep-ex/0106038") == "hep-ex/0106038"
+    )
+    # a later number is not that of the experiment
+    assert _paper("Phys. Rev. Lett. 66 (1991) 3117; arXiv:1406.2332") == "PRL 66 (1991) 3117"
+    assert _prior_text(LogFlat(1e-2, 1.0, sign=-1).describe()) == "log -1 to -0.01"
+    assert _prior_text(SignedLog(1e-3, 1.0).describe()) == "signed_log +-0.001 to +-1"
+    assert _prior_text(Gaussian(1.0, 0.5).describe()) == "gaussian 1 +- 0.5"
+    assert _lines([["a", "one two three four five six seven"], ["bb", ""]], ["x", "y"], wrap=28) == [
+        "x   y", "--  ------------------------", "a   one two three four five", "    six seven", "bb",
+    ]  # fmt: skip
 
 
 def test_predict_json(capsys):

@@ -135,7 +135,7 @@ def test_equation_index(part):
 def test_gallery_has_every_picture(part):
     gallery = part("generate_gallery")
     elsewhere = {"demo_posterior.png", "nuisance64.png", "constant_c9.png"}
-    papers = re.compile(r"(fig\d|split_|dark_z_|t3r_|muoquark_).*\.png")
+    papers = re.compile(r"(fig\d|split_|dark_z_|t3r_|muoquark_|light_scalar_).*\.png")
     there = {p.name for p in DOCS.glob("*.png") if papers.match(p.name)}
     assert gallery.listed() == there - elsewhere
     for paper in gallery.GALLERY:

@@ -420,8 +420,8 @@ def test_example(capsys):
 def test_public_names():
     """A change of this list is a change of what users type."""
     assert sorted(fipjax.__all__) == sorted(
-        """AdaptiveScan FitResult InputError Likelihood Model Parameter Posterior Prediction ProfileResult SMCPosterior
-        ScalarMediator Scan Theory VectorMediator __version__ constraint fit kernels list_constraints list_models
+        """AdaptiveScan FitInterrupted FitResult InputError Likelihood Model Parameter Posterior Prediction ProfileResult
+        SMCPosterior ScalarMediator Scan Theory VectorMediator __version__ constraint fit kernels list_constraints list_models
         list_observables list_sets load_fit load_plugins load_posterior load_profile load_set measurement observable open_scan
         plot plot_bounds predict profile refine register_model sample scan smc to_wcxf verify""".split()
     )

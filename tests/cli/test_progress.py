@@ -27,6 +27,15 @@ def test_long_tasks_tell_rate_and_time_left(capsys, monkeypatch):
     assert "scan: 50/100 points (50%)" in err and "points/s" in err and "left" in err and "best chi2 3.2" in err and "took" in err
 
 
+def test_no_rate_before_anything_is_finished(capsys, monkeypatch):
+    monkeypatch.setenv("FIPJAX_PROGRESS", "1")
+    # what an earlier run finished says nothing about the speed of this one
+    with Progress("fit", 100, "starts", delay=-1.0, start=40) as bar:
+        bar.update(0)
+        assert capsys.readouterr().err.splitlines() == ["fit: 40/100 starts (40%)"]
+    assert capsys.readouterr().err.splitlines() == ["fit: 40/100 starts (40%), took 0:00"]
+
+
 @pytest.mark.parametrize("on", [True, False])
 def test_busy_and_the_switch(capsys, monkeypatch, on):
     monkeypatch.setenv("FIPJAX_PROGRESS", "1" if on else "0")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from types import SimpleNamespace
 
 import jax.numpy as jnp
@@ -194,6 +195,35 @@ def test_constraints_enter_the_likelihood_ratio():
     r = fit(like, starts=8, progress=False)
     assert r.best["a"] == pytest.approx(1.0, abs=1e-8) and r.chi2 == pytest.approx(1.0, abs=1e-7)
     assert r.objective == pytest.approx(2.0, abs=1e-9) and r.delta_chi2 == pytest.approx(2.0, abs=1e-9)
+    assert r.bounds == pytest.approx(1.0, abs=1e-7) and "bounds:   +1.0000, so -2 ln L = 2.0000 there" in r.summary()
+
+
+def test_progress_and_summary_name_the_same_number(monkeypatch):
+    notes = []
+
+    class Bar:
+        def __init__(self, *args, **options):
+            pass
+
+        def update(self, n, note):
+            notes.append(note)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("fipjax.engines.fit.Progress", Bar)
+    # two minima at a = +-1; the bound lifts the second
+    like = Fake({"a": Flat(-3.0, 3.0)}, lambda x: 40.0 * (x["a"] ** 2 - 1.0) ** 2, penalty=lambda x: -1.0 + 0.5 * x["a"])
+    r = fit(like, starts=32)
+    assert len(r.modes) == 2 and re.fullmatch(r"best -2 ln L \d.*", notes[-1])
+    # the polished minimum is at most the convergence limit of a start lower
+    assert float(notes[-1].split()[-1]) == pytest.approx(r.objective, abs=1e-4) and r.objective == pytest.approx(-2.0 * r.log_prob)
+    first, second = (line.split() for line in r.summary().splitlines() if re.match(r" +[12] ", line))
+    assert [first[2], second[2]] == [f"{m['objective']:.4f}" for m in r.modes] and float(second[2]) > float(second[1]) + 2.0
+    r = fit(like, starts=16, with_prior=True)
+    assert notes[-1].startswith("best -2 ln(L prior) ") and "minimised: -2 ln(L prior) = " in r.summary()
+    plain = fit(Fake({"a": Flat(-3.0, 3.0)}, lambda x: (x["a"] - 1.0) ** 2), starts=8)
+    assert "bounds" not in plain.summary() and plain.bounds == pytest.approx(0.0, abs=1e-12)
 
 
 def test_hints_are_starting_points():

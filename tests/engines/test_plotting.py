@@ -544,12 +544,12 @@ def log_draws(positive=1.0, n=4000):
 def test_log_parameters():
     fig = tidy(plotting.plot_corner(posterior("deft44", samples=log_draws(0.0)), products=[("C4_bsV", "C4_mumuV")]))
     labels = [ax.get_xlabel() for ax in fig.axes[-4:]]
-    assert labels[0] == "$m_V$ [GeV]" and labels[1] == r"$\log_{10}|C_4^{bsV}|$"
+    assert labels[0] == "$m_V$ [GeV]" and labels[1] == r"$\log_{10} C_4^{bsV}$"
     assert labels[2] == "$\\log_{10}|C_4^{\\mu\\mu V}|$\n($<0$)"
     assert labels[3] == "$\\log_{10}|C_4^{bsV}\\,C_4^{\\mu\\mu V}|$\n($<0$)"
     low, high = fig.axes[-2].get_xlim()
     assert low < -2.5 and high > -1.5 and high < 0.1
-    title = next(t for t in texts(fig) if t.startswith("$\\log_{10}|C_4^{bsV}|$\n"))
+    title = next(t for t in texts(fig) if t.startswith("$\\log_{10} C_4^{bsV}$\n"))
     assert title.split("\n")[1].startswith("$-6.0") and "^{+0.3" in title and "_{-0." in title
 
 

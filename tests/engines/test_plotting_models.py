@@ -40,6 +40,16 @@ def on_the_page(fig):
 # ----------------------------------------------------------------------------------------------------- exclusion plots
 
 
+def test_holes_too_narrow_for_the_grid():
+    level = np.ones((20, 20))
+    level[3, 3:6] = level[10:16, 10:16] = level[18, 2:4] = -1.0
+    left = np.zeros((20, 20), bool)
+    left[18, 3] = True
+    drawn = planes._without_specks(level, left) <= 0.0
+    # the pieces of a strip go; what is large, or left by all bounds, stays
+    assert not drawn[3].any() and drawn[10:16, 10:16].all() and drawn[18, 2:4].all() and drawn.sum() == 38
+
+
 @pytest.fixture(scope="module")
 def bounds():
     return on_the_page(
