@@ -111,6 +111,13 @@ class RunFile:
     profile: dict[str, Any] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
 
+    @property
+    def model_reference(self) -> str:
+        """The model, a file of the user's own with its path."""
+        from fipjax import plugins
+
+        return str(Path(self.path).parent / self.model) if plugins.is_reference(self.model) else self.model
+
     def likelihood(self):
         """The Likelihood that the file describes."""
         from fipjax import plugins
@@ -124,8 +131,7 @@ class RunFile:
         data["measurements"] = [base / m for m in data.pop("measurements", [])] + [m for p in own.values() for m in p.measurements]
         fixed = {n: t["fixed"] for n, t in self.parameters.items() if "fixed" in t}
         priors = {n: t for n, t in self.parameters.items() if "fixed" not in t}
-        model = str(base / self.model) if plugins.is_reference(self.model) else self.model
-        return Likelihood(model, vintage, constraints, region=self.region, priors=priors, fixed=fixed, **data)
+        return Likelihood(self.model_reference, vintage, constraints, region=self.region, priors=priors, fixed=fixed, **data)
 
 
 def _check(where: str, key: str, value: Any, allowed: str) -> None:

@@ -26,9 +26,9 @@ from fipjax.hadronic import MU_B, MU_MIX, default_inputs, derive
 from fipjax.likelihood import build_theory
 from fipjax.models import Model, get_model
 from fipjax.observables.bsll import coefficients
+from fipjax.observables.mixing import exchange
 from fipjax.prediction import check_parameters
 from fipjax.theory import ScalarMediator, Theory, VectorMediator, couples_to_bs, propagating
-from fipkernels import mixing
 from fipkernels.breit_wigner import inverse_propagator
 from fipkernels.quadratic import evaluate_polynomial
 
@@ -124,21 +124,12 @@ def mixing_at(theory: Theory) -> dict[str, complex]:
     """Delta B = 2 coefficients of the light mediators, dispersive part, at q^2 = m_Bs^2 as in DeltaM_s; GeV^-2, at 4.2 GeV."""
     c = _constants()
     out: dict[str, complex] = {}
+    tables = {"m": c["m_Bs"], "m_b": c["m_b_mix"], "m_s": c["m_s_mix"], "running": c["m_b_mix"] / c["m_b"]}
     for med in light_sources(theory):
         if not couples_to_bs(med):
             continue
         for op in _MIXING:
-            unit = {k: float(k == op) for k in _MIXING}
-            if isinstance(med, ScalarMediator):
-                m12, _ = mixing.light_scalar(
-                    med.bs_L, med.bs_R, med.mass, med.width, m=c["m_Bs"], me=unit, scheme=med.propagator,
-                    running=c["m_b_mix"] / c["m_b"],
-                )  # fmt: skip
-            else:
-                m12, _ = mixing.light_vector(
-                    med.bs_L, med.bs_R, med.mass, med.width, m=c["m_Bs"], m_b=c["m_b_mix"], m_q=c["m_s_mix"], me=unit,
-                    scheme=med.propagator,
-                )  # fmt: skip
+            m12, _ = exchange(med, tables, {k: float(k == op) for k in _MIXING})
             # M12 = -C <O>
             value = -complex(m12[0])
             if value != 0:

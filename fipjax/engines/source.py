@@ -44,7 +44,7 @@ def _imports(source: bytes, package: Path | None, root: Path) -> Iterator[Path]:
             names = [alias.name.split(".") for alias in node.names]
             base = root
         elif isinstance(node, ast.ImportFrom):
-            first = (node.module or "").split(".") if node.module else []
+            first = node.module.split(".") if node.module else []
             # what is imported from a package may be a module of it
             names = [[*first, *([] if alias.name == "*" else [alias.name])] for alias in node.names]
             base = root
@@ -69,9 +69,9 @@ def local_modules(file: Path) -> dict[Path, bytes]:
     """
     root = file.parent
     seen: dict[Path, bytes] = {}
-    todo: list[tuple[Path, bytes, Path | None]] = [(file, file.read_bytes(), None)]
+    todo: list[tuple[bytes, Path | None]] = [(file.read_bytes(), None)]
     while todo:
-        _, source, package = todo.pop()
+        source, package = todo.pop()
         for place in _imports(source, package, root):
             for found in (place.with_name(place.name + ".py"), place / "__init__.py"):
                 inside = found.is_relative_to(root) and "site-packages" not in found.relative_to(root).parts
@@ -81,7 +81,7 @@ def local_modules(file: Path) -> dict[Path, bytes]:
                     seen[found] = found.read_bytes()
                 except OSError:
                     continue
-                todo.append((found, seen[found], found.parent))
+                todo.append((seen[found], found.parent))
     return dict(sorted(seen.items()))
 
 

@@ -125,9 +125,13 @@ _LOG = (1e-10, 1.0)
 _HIGH, _LOW = Flat(2.0, 20.0), Flat(0.01, 2.0)
 
 
+def log_scale(mass):
+    """ln of what divides a product of couplings: K X/(q^2 - m^2) at a typical q^2 of 4 GeV^2, without its sign change."""
+    return jnp.log(mass**2 + 4.0)
+
+
 def _log_scale(params):
-    # C9 = K X/(q^2 - m_V^2) at a typical q^2 of 4 GeV^2, without its sign change
-    return jnp.log(params["m_V"] ** 2 + 4.0)
+    return log_scale(params["m_V"])
 
 
 def _restriction(name, bs, mu_v, mu_a, text):

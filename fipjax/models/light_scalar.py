@@ -12,7 +12,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from fipjax.models.base import Model, Parameter, Products, register_model
-from fipjax.models.deft import M_MU
+from fipjax.models.deft import M_MU, log_scale
 from fipjax.priors import Flat, LogFlat, SignedLog
 from fipjax.theory import ScalarMediator, Theory
 from fipkernels import g2, widths
@@ -68,8 +68,7 @@ _LOG = (1e-10, 1.0)
 
 
 def _log_scale(params):
-    # C_S = y_bs y_mu/(q^2 - m_S^2) at a typical q^2 of 4 GeV^2, without its sign change
-    return jnp.log(params["m_S"] ** 2 + 4.0)
+    return log_scale(params["m_S"])
 
 
 register_model(

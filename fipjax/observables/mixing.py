@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fipjax.observables.base import NUMBER, Family, Request, register_family, register_group
-from fipjax.theory import Theory, couples_to_bs, wilson
+from fipjax.theory import ScalarMediator, Theory, VectorMediator, couples_to_bs, propagating, wilson
 from fipkernels import mixing
 
 # hbar in GeV ps: DeltaM in ps^-1 = value / HBAR
@@ -36,6 +36,15 @@ def bs_tables(par, sm):
     }
 
 
+def exchange(state: VectorMediator | ScalarMediator, tables, me):
+    """(M12, Gamma12) in GeV of s-channel exchange of a light state; tables: m, m_b, m_s, running of :func:`bs_tables`; me: operator
+    -> matrix element."""
+    common = {"m": tables["m"], "me": me, "scheme": state.propagator}
+    if isinstance(state, ScalarMediator):
+        return mixing.light_scalar(state.bs_L, state.bs_R, state.mass, state.width, running=tables["running"], **common)
+    return mixing.light_vector(state.bs_L, state.bs_R, state.mass, state.width, m_b=tables["m_b"], m_q=tables["m_s"], **common)
+
+
 def bs_matrix(theory: Theory, tables):
     """(M12, Gamma12) of the Bs in GeV, each (B,) or (1,) complex: Standard Model, heavy operators, light vectors and scalars."""
     m12, gamma12 = tables["m12"][None], tables["gamma12"][None]
@@ -43,20 +52,9 @@ def bs_matrix(theory: Theory, tables):
         c = wilson(theory, f"{op}_bsbs")
         if c is not None:
             m12 = m12 - c * tables["me"][op]
-    for med in theory.mediators:
-        if not couples_to_bs(med):
-            continue
-        dm, dg = mixing.light_vector(
-            med.bs_L, med.bs_R, med.mass, med.width, m=tables["m"], m_b=tables["m_b"], m_q=tables["m_s"],
-            me=tables["me"], scheme=med.propagator,
-        )  # fmt: skip
-        m12, gamma12 = m12 + dm, gamma12 + dg
-    for scalar in theory.scalars:
-        if couples_to_bs(scalar):
-            dm, dg = mixing.light_scalar(
-                scalar.bs_L, scalar.bs_R, scalar.mass, scalar.width, m=tables["m"], me=tables["me"], scheme=scalar.propagator,
-                running=tables["running"],
-            )  # fmt: skip
+    for state in propagating(theory):
+        if couples_to_bs(state):
+            dm, dg = exchange(state, tables, tables["me"])
             m12, gamma12 = m12 + dm, gamma12 + dg
     return m12 + 0.0j, gamma12 + 0.0j
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -253,13 +253,19 @@ def _colours(keys: Sequence[str]) -> dict[str, str]:
     return out
 
 
+def _families(names: Iterable[str]) -> dict[str, list[str]]:
+    """Kind -> its bounds, in order."""
+    out: dict[str, list[str]] = {}
+    for n in names:
+        out.setdefault(_kind(CONSTRAINTS[n]), []).append(n)
+    return out
+
+
 def _each(over: Mapping[str, np.ndarray], left: np.ndarray) -> list[_Layer]:
     """A layer for every bound, those first that limit most of what is left."""
     share = {n: _border_share(o, left) for n, o in over.items()}
     shown = sorted(over, key=lambda n: (-share[n], -float(np.mean(over[n]))))
-    families: dict[str, list[str]] = {}
-    for n in shown:
-        families.setdefault(_kind(CONSTRAINTS[n]), []).append(n)
+    families = _families(shown)
     base = _colours(list(families))
     colour = {n: c for k, names in families.items() for n, c in zip(names, _shades(base[k], len(names)), strict=True)}
     return [_Layer(n, f"${CONSTRAINTS[n].latex}$", colour[n], (n,), share[n] > _LEADS) for n in shown]
@@ -267,9 +273,7 @@ def _each(over: Mapping[str, np.ndarray], left: np.ndarray) -> list[_Layer]:
 
 def _kinds(over: Mapping[str, np.ndarray], left: np.ndarray) -> list[_Layer]:
     """A layer for every kind that limits what is left, or would without those, with its bounds that shape it."""
-    families: dict[str, list[str]] = {}
-    for n in over:
-        families.setdefault(_kind(CONSTRAINTS[n]), []).append(n)
+    families = _families(over)
     area = {k: np.any([over[n] for n in names], axis=0) for k, names in families.items()}
     # a bound that reaches into what is left anywhere counts, however short its border
     first = {k: share for k, a in area.items() if (share := _border_share(a, left)) > 0.25 * _SEEN}
@@ -316,22 +320,38 @@ def _without_specks(level: np.ndarray, left: np.ndarray) -> np.ndarray:
     return np.where(small[holes], 1e-3, level)
 
 
+def _fine(ax_x: _Axis, ax_y: _Axis) -> list[np.ndarray]:
+    """Coordinates of a fine grid, evenly spaced on the page."""
+    axes = ((a.quantity, a.drawn) for a in (ax_x, ax_y))
+    return [q.from_flat(np.linspace(_flat(q, d[0]), _flat(q, d[-1]), _FINE)) for q, d in axes]
+
+
+def _near(left: np.ndarray, n: int, width: float) -> np.ndarray:
+    """Cells of an n x n grid that are in what is left, or closer to it than ``width`` of an axis."""
+    from scipy.ndimage import distance_transform_edt, zoom
+
+    return distance_transform_edt(zoom(left.astype(float), n / left.shape[0], order=1) < 0.5) / n < width
+
+
+def _tinted(colour: str, share: float) -> tuple:
+    """A colour on white, opaque."""
+    return tuple(1.0 - share * (1.0 - np.array(to_rgb(colour))))
+
+
 def _draw_kinds(
     ax: Any, ax_x: _Axis, ax_y: _Axis, fields: Mapping[str, np.ndarray], layers: Sequence[_Layer], left: np.ndarray
 ) -> None:
     """Filled areas, the largest at the back; lines bold next to what is left, dashed for kinds that do not limit it."""
-    from scipy.ndimage import distance_transform_edt, zoom
+    from scipy.ndimage import zoom
 
     px, py = ax_x.drawn, ax_y.drawn
-    fine_left = zoom(left.astype(float), _FINE / left.shape[0], order=1, grid_mode=False) < 0.5
     # a cell and a half of a grid of 160 points, less on finer ones: else bold pieces stick out of narrow gaps
-    near = distance_transform_edt(fine_left) / _FINE < min(0.01, max(1.5 / left.shape[0], 2.5 / _FINE))
-    qx, qy = ax_x.quantity, ax_y.quantity
-    fx, fy = (q.from_flat(np.linspace(_flat(q, d[0]), _flat(q, d[-1]), _FINE)) for q, d in ((qx, px), (qy, py)))
+    near = _near(left, _FINE, min(0.01, max(1.5 / left.shape[0], 2.5 / _FINE)))
+    fx, fy = _fine(ax_x, ax_y)
     order = sorted(layers, key=lambda y: -float(np.mean(fields[y.key] > 0.0)))
     for k, y in enumerate(order):
         level, gid = _without_specks(fields[y.key], left), f"bound:{y.key}"
-        tint = tuple(1.0 - _TINT * (1.0 - np.array(to_rgb(y.colour))))
+        tint = _tinted(y.colour, _TINT)
         if (level > 0.0).all():
             ax.axvspan(px[0], px[-1], fc=tint, lw=0, zorder=0.5).set_gid(f"{gid}:area")
             continue
@@ -352,10 +372,8 @@ def _draw_layers(
     from scipy.ndimage import distance_transform_edt, zoom
 
     px, py = ax_x.drawn, ax_y.drawn
-    # fine coordinates for the edges, evenly spaced on the page
-    qx, qy = ax_x.quantity, ax_y.quantity
-    fx, fy = (q.from_flat(np.linspace(_flat(q, d[0]), _flat(q, d[-1]), _FINE)) for q, d in ((qx, px), (qy, py)))
-    near = distance_transform_edt(zoom(left.astype(float), _FINE / left.shape[0], order=1) < 0.5) / _FINE < 1.4 * _BAND
+    fx, fy = _fine(ax_x, ax_y)
+    near = _near(left, _FINE, 1.4 * _BAND)
     for k, y in enumerate(layers):
         level, gid, colour = fields[y.key], f"bound:{y.key}", y.colour
         if (level > 0.0).all():
@@ -463,8 +481,7 @@ def _legend(fig: Any, handles: Sequence[Any], entries: Sequence[_Layer], merge: 
     if entries and not merge:
         rows.append(Patch(fc=EXCLUDED, ec="none", label="excluded"))
     for y in entries:
-        share = _TINT if merge else 0.30
-        tint = tuple(1.0 - share * (1.0 - np.array(to_rgb(y.colour))))
+        tint = _tinted(y.colour, _TINT if merge else 0.30)
         look: dict[str, Any] = {"lw": 1.1} if y.leads or not merge else {"lw": 0.8, "ls": (0, (3, 1.2))}
         rows.append(Patch(fc=tint, ec=_ink(y.colour), label=y.label, **look))
         if len(y.names) > 1:
@@ -494,8 +511,7 @@ def _place_names(fig, ax, fields, wanted, layers, left, covered, axes) -> dict[s
         return out
     n = 240
     turn_x, turn_y = (slice(None, None, -1 if a.drawn[0] > a.drawn[-1] else 1) for a in axes)
-    near = distance_transform_edt(zoom(left.astype(float), n / left.shape[0], order=1) < 0.5) / n < 1.4 * _BAND
-    near = near[turn_y, turn_x]
+    near = _near(left, n, 1.4 * _BAND)[turn_y, turn_x]
     inside = {y.key: (zoom(fields[y.key], n / left.shape[0], order=1) > 0)[turn_y, turn_x] for y in layers}
     borders = np.zeros((n, n))
     own = {}

@@ -156,9 +156,8 @@ def _summary(results: Results) -> str:
         dof = fit.n_measurements - fit.n_constrained
         p = _p_value(fit.chi2, dof)
         note = f"{fit.n_measurements} measurements, {fit.n_free} free parameters"
-        bounds = -2.0 * fit.log_prob - fit.chi2
-        if bounds > 0.005:
-            note += f"; the bounds add {_fixed(bounds)} to −2 ln L, from which Δχ² is taken"
+        if fit.bounds > 0.005:
+            note += f"; the bounds add {_fixed(fit.bounds)} to −2 ln L, from which Δχ² is taken"
         tiles.append(("χ² at the best fit", _fixed(fit.chi2), note))
         if p is not None:
             note = f"χ²/dof = {_fixed(fit.chi2)}/{dof}, dof: measurements minus constrained directions"

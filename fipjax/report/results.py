@@ -189,7 +189,7 @@ def _load_own(out: Results, base: Path) -> None:
     try:
         plugins.load_plugins(out.run.plugins, base)
         if plugins.is_reference(out.run.model):
-            out.own = get_model(str(base / out.run.model))
+            out.own = get_model(out.run.model_reference)
     except InputError as err:
         out._note(str(err))
 

@@ -6,17 +6,14 @@ cent, and
 then the branching fractions pull C9 beyond -1.  Here the form factors have the errors of 2021.
 """
 
-import importlib.util
-from pathlib import Path
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from load_example import load_example
 
 import fipjax
 from fipjax.hadronic import default_inputs
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "constant_c9.py"
 COMMON = [
     "LHCb:1403.8044:B+->Kmumu",
     "LHCb:1606.04731",
@@ -30,10 +27,7 @@ RATIOS = {"2021": ["LHCb:2103.11769", "LHCb:1705.05802"], "latest": ["LHCb:2212.
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("constant_c9", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_example("constant_c9")
 
 
 @pytest.fixture(scope="module")

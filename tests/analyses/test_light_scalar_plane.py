@@ -1,13 +1,11 @@
 """Bounds on a light scalar in the plane of examples/light_scalar_exclusion.py against estimates of a few lines."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from load_example import load_example
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "light_scalar_exclusion.py"
 POINTS = 41
 M_B, M_K, M_BS, M_MU = 5.27934, 0.493677, 5.36692, 0.10566
 # MS-bar masses at 4.8 GeV, GeV
@@ -17,10 +15,7 @@ PS = 1.0 / 6.582119569e-13  # in GeV^-1
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("light_scalar_exclusion", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_example("light_scalar_exclusion")
 
 
 @pytest.fixture(scope="module")
