@@ -44,6 +44,8 @@ class VectorMediator:
     recipe of 2210.15662, where a bin that holds the mass gets the rate on shell and no interference, any other bin the exchange
     without a width, and the axial coupling no longitudinal part.
     resolution: ((lepton, GeV), ...), lepton "e" or "mu": Gaussian resolution in q of a narrow peak in bins of l l.
+    lowest: ((field, power), ...), for polynomials whose coefficients below a power of q^2 are zero for every point, such as
+    (("bs_L", 1),) for a coupling of dimension six alone: what they would contribute is then not computed.
     """
 
     mass: Array
@@ -74,6 +76,7 @@ class VectorMediator:
     name: str = "V"
     scheme: str = "sqrt_q2"
     resolution: tuple[tuple[str, float], ...] = ()
+    lowest: tuple[tuple[str, int], ...] = ()
 
     @property
     def propagator(self) -> str:
@@ -135,10 +138,11 @@ class Theory:
     scalars: tuple[ScalarMediator, ...] = ()
 
 
-_STATIC = ("name", "scheme", "resolution")
+_STATIC = ("name", "scheme", "resolution", "lowest")
 for _kind in (VectorMediator, ScalarMediator):
+    _names = [f.name for f in fields(_kind)]
     jax.tree_util.register_dataclass(
-        _kind, data_fields=[f.name for f in fields(_kind) if f.name not in _STATIC], meta_fields=list(_STATIC)
+        _kind, data_fields=[n for n in _names if n not in _STATIC], meta_fields=[n for n in _names if n in _STATIC]
     )
 jax.tree_util.register_dataclass(Theory, data_fields=["mediators", "wc", "a_mu", "couplings", "extra", "scalars"], meta_fields=[])
 
@@ -175,6 +179,12 @@ def charged(m: VectorMediator, lepton: str) -> tuple[Array | None, Array | None]
     if m.epsilon is not None:
         vector = poly_sum(vector, -E_CHARGE * jnp.asarray(m.epsilon)[None])
     return vector, axial
+
+
+def charged_powers(m: VectorMediator, lepton: str) -> tuple[int, int]:
+    """Lowest powers of q^2 that the two polynomials of :func:`charged` can have."""
+    known = dict(m.lowest)
+    return 0 if m.epsilon is not None else known.get(f"{lepton}_V", 0), known.get(f"{lepton}_A", 0)
 
 
 def charged_at(m: VectorMediator, lepton: str, q2: Array) -> tuple[Array, Array] | None:

@@ -89,7 +89,8 @@ def build(params) -> Theory:
         # 2106.12582 eq. (4.15): estimate of the dimension-six vector coupling, independent of m_V; the axial
         # counterpart is not known and not included
         a_mu = a_mu + dimension_six_g2(v6)
-    couplings = {n: params[n] for n in ("C4_bsV", "C4p_bsV", "C4_mumuV", "C4t_mumuV") if n in params}
+    four = {"bs_L": "C4_bsV", "bs_R": "C4p_bsV", "mu_V": "C4_mumuV", "mu_A": "C4t_mumuV"}
+    couplings = {n: params[n] for n in four.values() if n in params}
     return Theory(
         mediators=(
             VectorMediator(
@@ -102,6 +103,8 @@ def build(params) -> Theory:
                 dark_mass=dark_mass,
                 dark_strength=dark_strength,
                 partial_widths=partial,
+                # dimension six alone: no constant term
+                lowest=tuple((field, 1) for field, name in four.items() if name not in params),
             ),
         ),
         a_mu=a_mu,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,10 +17,10 @@ from fipjax.hadronic import Effective, central_derived, default_inputs, derive, 
 from fipjax.observables import mixing as mixing_group
 from fipjax.observables.base import BINNED, POINT, Family, Request, register_family, register_group
 from fipjax.observables.decays import DECAYS, HIGH_Q2, LEPTONS, LOW_Q2, QCDF_Q2, SPECTATORS, Decay, Stretch, spectator_amplitudes
-from fipjax.theory import ScalarMediator, Theory, VectorMediator, charged, propagating, scalar_charges, wilson
+from fipjax.theory import ScalarMediator, Theory, VectorMediator, charged, charged_powers, propagating, scalar_charges, wilson
 from fipkernels import breit_wigner as bw
 from fipkernels import bvll, mixing, quadratic
-from fipkernels.indexing import spread, take
+from fipkernels.indexing import once, spread, take
 from fipkernels.panels import join, make_panels
 
 _SHORT = {"mumu": "mu", "ee": "e"}
@@ -40,26 +40,38 @@ def coefficients(theory: Theory, lepton: str, m_b=None) -> quadratic.Coefficient
                 constants[op + prime] = c
                 if op == "10":  # contact interaction: the longitudinal part is the same coefficient
                     constants["H" + prime] = c
-    light, strong = [], []
-    for med in theory.mediators:
-        vector, axial = charged(med, _SHORT[lepton])
-
-        def products(bs, prime, vector=vector, axial=axial, med=med):
-            entry = {}
-            if bs is not None and vector is not None:
-                entry["9" + prime] = quadratic.multiply(bs, vector)
-            if bs is not None and axial is not None:
-                entry["10" + prime] = quadratic.multiply(bs, axial)
-                narrow = med.scheme == "narrow"
-                entry["H" + prime] = entry["10" + prime] if narrow else longitudinal(bs, axial, med.mass)
-            return entry
-
-        light.append(products(med.bs_L, "") | products(med.bs_R, "p"))
-        strong.append(products(med.bs_L_strong, ""))
+    light, strong, lowest = [], [], {}
+    for source, med in enumerate(theory.mediators):
+        # a part with a strong phase may have powers of its own
+        left = 0 if med.bs_L_strong is not None else dict(med.lowest).get("bs_L", 0)
+        light.append({})
+        for prime, bs, power in (("", med.bs_L, left), ("p", med.bs_R, dict(med.lowest).get("bs_R", 0))):
+            entries, powers = vector_products(med, _SHORT[lepton], bs, power)
+            light[-1].update({op + prime: x for op, x in entries.items()})
+            lowest.update({(source, op + prime): k for op, k in powers.items()})
+        entries, powers = vector_products(med, _SHORT[lepton], med.bs_L_strong, 0)
+        strong.append(entries)
+        lowest.update({(source, op): k for op, k in powers.items()})
     for scalar in theory.scalars:
         light.append(scalar_products(scalar, _SHORT[lepton], m_b))
         strong.append({})
-    return quadratic.Coefficients(constants, tuple(light), tuple(strong) if any(strong) else ())
+    return quadratic.Coefficients(constants, tuple(light), tuple(strong) if any(strong) else (), tuple(lowest.items()))
+
+
+def vector_products(m: VectorMediator, lepton: str, bs, power: int):
+    """Operator -> product of the b-s coupling (K, B), whose powers of q^2 start at ``power``, and those to "e" or "mu" of the exchange
+    of V; and operator -> lowest power of the product.  Empty without b-s coupling."""
+    if bs is None:
+        return {}, {}
+    entry, powers = {}, {}
+    for op, coupling, k in zip(("9", "10"), charged(m, lepton), charged_powers(m, lepton), strict=True):
+        if coupling is not None:
+            entry[op], powers[op] = quadratic.multiply(bs[power:], coupling[k:]), power + k
+            if op == "10" and m.scheme == "narrow":
+                entry["H"], powers["H"] = entry[op], powers[op]
+            elif op == "10" and powers[op] == 0:
+                entry["H"] = longitudinal(bs, coupling, m.mass)
+    return entry, powers
 
 
 def scalar_products(s: ScalarMediator, lepton: str, m_b):
@@ -92,8 +104,8 @@ def longitudinal(bs, axial, mass):
 
 # Panels: smallest Bernstein radii of singular points (12 nodes each). Tests hold bin integrals to 1e-6, through narrow resonances.
 _RHO = (3.5, 6.0)
-# Bins that end below this share their panels among all decays; above, each decay has its own, up to its end point (GeV^2)
-_SHARED = QCDF_Q2
+# Below this all decays share their panels; above, each has its own, up to its end point (GeV^2)
+_SHARED = 17.0
 
 
 @dataclass
@@ -140,28 +152,32 @@ class _Nodes:
         q_lo = 2.0 * par[LEPTONS[self.lepton]]
         # charm thresholds at their central values: a cusp of c9 at the pole mass, of c7 at the mass used there
         cusp = 2.0 * par["m_c_pole"]
-        inside = [math.sqrt(LOW_Q2), math.sqrt(HIGH_Q2), math.sqrt(QCDF_Q2), 2.0 * par["m_c BVgamma"]]
+        inside = [math.sqrt(x) for x in (LOW_Q2, HIGH_Q2, QCDF_Q2)]
+        border = math.sqrt(_SHARED)
 
         def make(bins, ends, poles):
-            edges = [(max(math.sqrt(a), q_lo), min([math.sqrt(b), *ends])) for a, b in bins]
             points = [q_lo, *ends, cusp]
-            return make_panels(edges, singular=[-q_lo, 0.0, *points, *inside, *poles], sqrt_points=points, rho=_RHO)
+            singular = [-q_lo, 0.0, *points, 2.0 * par["m_c BVgamma"], *poles]
+            return make_panels(bins, singular=singular, sqrt_points=points, cuts=inside, rho=_RHO)
 
+        ends = {k: DECAYS[k].endpoint(par) for k in wanted}
+        edges = {k: [(max(math.sqrt(a), q_lo), min(math.sqrt(b), ends[k])) for a, b in bins] for k, (bins, _) in wanted.items()}
+        # what is below the border and what is above it: (decay, number of the bin) -> its part there
+        low = {(k, i): (a, min(b, border)) for k, bins in edges.items() for i, (a, b) in enumerate(bins) if a < border}
         parts, columns = [], []  # panels, and (decay, bins, sums) on them
-        low = {k: [i for i, b in enumerate(bins) if b[1] <= _SHARED] for k, (bins, _) in wanted.items()}
-        edges = [(k, i) for k, idx in low.items() for i in idx]
         self.shared = 0
-        if edges:
-            panels, sums = make([wanted[k][0][i] for k, i in edges], [], [5.367])
+        if low:
+            singular = {p for k, _ in low for p in DECAYS[k].poles}
+            panels, sums = make([*low.values()], sorted({ends[k] for k, _ in low}), sorted(singular))
             parts.append(panels)
             self.shared = len(panels.q)
-            columns.append((edges, sums))
-        for k, (bins, _) in wanted.items():
-            rest = [i for i in range(len(bins)) if i not in low[k]]
-            if rest:
-                panels, sums = make([bins[i] for i in rest], [DECAYS[k].endpoint(par)], DECAYS[k].poles)
+            columns.append(([*low], sums))
+        for k, bins in edges.items():
+            high = {(k, i): (max(a, border), b) for i, (a, b) in enumerate(bins) if b > border}
+            if high:
+                panels, sums = make([*high.values()], [ends[k]], DECAYS[k].poles)
                 parts.append(panels)
-                columns.append(([(k, i) for i in rest], sums))
+                columns.append(([*high], sums))
         self.panels = join(parts)
         self.q, self.w = self.panels.q, self.panels.w
         out = {k: np.zeros((len(bins), len(self.q))) for k, (bins, _) in wanted.items()}
@@ -246,8 +262,9 @@ class _Nodes:
         for (k, part), own in zip(self.parts.items(), pieces[1:], strict=True):
             sums, terms = jnp.asarray(part.sums), []
             if part.shared:
-                mine = take(next(common), part.panels[: part.shared])
-                terms.append(jnp.einsum("sp,pob->osb", sums[:, : part.shared], mine, precision="highest"))
+                every = np.zeros((sums.shape[0], self.shared))
+                every[:, part.panels[: part.shared]] = part.sums[:, : part.shared]
+                terms.append(quadratic.add_panels(jnp.asarray(every), next(common)))
             if part.shared < len(part.panels):
                 terms.append(quadratic.light_part(tables["decays"][k].light, own, sums[:, part.shared :]))
             if terms:
@@ -263,7 +280,7 @@ def _named(part: _Part, values, scalars, phase):
         y = scalars["y"]
         h = jnp.real(phase) * values[n : 2 * n] + jnp.imag(phase) * values[2 * n : 3 * n]
         values = (values[:n] - y * h) / (1.0 - y * y)
-    return {need: values[i] for i, need in enumerate(part.needs)}
+    return {need: x[0] for need, x in zip(part.needs, jax.lax.split(values, (1,) * n), strict=True)}
 
 
 @dataclass
@@ -345,7 +362,7 @@ class BsllGroup:
         self.first = np.array([i[0] for i in index])
         self.second = np.array([i[1] if len(i) > 1 else i[0] for i in index])
         self.rate = np.array([i[2:] if len(i) == 4 else i[:1] * 2 for i in index])
-        self.combine = np.array([{"one": 0, "ratio": 1, "difference": 2, "mean": 3, "weighted": 4}[c] for c, _, _ in self.plan])
+        self.combine = np.array([c for c, _, _ in self.plan])
         # differential quantities: per GeV^2 of the bin as it was asked for
         width = []
         for _, where, r in self.plan:
@@ -534,18 +551,34 @@ class BsllGroup:
         for lep, binned, key, quantity in self.blocks:
             parts.append(DECAYS[key].quantities[quantity].formula(values[lep, binned][key], scalars[key]))
         b = max(p.shape[1] for p in parts)
-        flat = jnp.concatenate([jnp.broadcast_to(p, (p.shape[0], b)) for p in parts])
-        one, two = flat[self.first], flat[self.second]
-        kind = self.combine[:, None]
-        out = jnp.where(kind == 0, one / self.width[:, None], one)
-        if (kind == 1).any():
-            out = jnp.where(kind == 1, one / jnp.where(kind == 1, two, 1.0), out)
-        if (kind > 1).any():
-            out = jnp.where(kind == 2, one - two, jnp.where(kind == 3, 0.5 * (one + two), out))
-        if (kind == 4).any():
-            x, y = jnp.where(kind == 4, flat[self.rate[:, 0]], 1.0), jnp.where(kind == 4, flat[self.rate[:, 1]], 1.0)
-            out = jnp.where(kind == 4, (x * one + y * two) / (x + y), out)
-        return out
+        flat = once(jnp.concatenate([jnp.broadcast_to(p, (p.shape[0], b)) for p in parts]))
+        out, order = [], []
+        for kind in dict.fromkeys(self.combine):
+            mine = np.flatnonzero(self.combine == kind)
+            one = take(flat, self.first[mine])
+            if kind == "one":
+                out.append(one / self.width[mine][:, None])
+            else:
+                two = take(flat, self.second[mine])
+                rates = (take(flat, self.rate[mine, i]) for i in (0, 1))
+                out.append(_COMBINED[kind](one, two, rates))
+            order.append(mine)
+        return take(jnp.concatenate(out), np.argsort(np.concatenate(order)))
+
+
+def _weighted(one, two, rates):
+    """Mean of two numbers with two rates as weights."""
+    x, y = rates
+    return (x * one + y * two) / (x + y)
+
+
+# Numbers of two leptons in one: ways of combining them
+_COMBINED: dict[str, Callable[..., Any]] = {
+    "ratio": lambda one, two, _: one / two,
+    "difference": lambda one, two, _: one - two,
+    "mean": lambda one, two, _: 0.5 * (one + two),
+    "weighted": _weighted,
+}
 
 
 def decode(name: str) -> tuple[str, str, tuple[str, ...], str]:

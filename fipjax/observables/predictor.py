@@ -12,6 +12,7 @@ from fipjax.errors import unknown
 from fipjax.hadronic import derive
 from fipjax.observables.base import GROUPS, Request, parse
 from fipjax.theory import Theory
+from fipkernels.indexing import take
 
 # "flavio": where flavio 2.7.1 simplifies, do as it does (to compare); "as_printed": formulas of the five papers, errors included
 CONVENTIONS = ("default", "flavio", "as_printed")
@@ -66,4 +67,4 @@ class Predictor:
                 values = jnp.stack([jnp.broadcast_to(v, (b,)) for v in values])
             parts.append(values)
         b = max(v.shape[-1] for v in parts)
-        return jnp.concatenate([jnp.broadcast_to(v, (v.shape[0], b)) for v in parts])[self._position]
+        return take(jnp.concatenate([jnp.broadcast_to(v, (v.shape[0], b)) for v in parts]), self._position)

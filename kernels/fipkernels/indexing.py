@@ -1,7 +1,8 @@
-"""Static indexing by slices: the derivative of a gather is a scatter, which is slow on every device; that of a slice is a pad."""
+"""Static indexing by cuts: the derivative of a gather is a scatter, which is slow on every device; that of a cut is a concatenation."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import jax
@@ -21,14 +22,17 @@ def runs(index: Sequence[int] | np.ndarray) -> list[tuple[int, int]]:
 
 
 def take(x, index, axis: int = 0):
-    """``jnp.take(x, index, axis)`` for a static index, as slices."""
+    """``jnp.take(x, index, axis)`` for a static index, by cutting."""
     index = np.asarray(index)
     if isinstance(x, np.ndarray):
         return np.take(x, index, axis)
-    pieces = runs(index)
-    if pieces == [(0, x.shape[axis])]:
+    wanted = runs(index)
+    if wanted == [(0, x.shape[axis])]:
         return x
-    parts = [jax.lax.slice_in_dim(x, a, b, axis=axis) for a, b in pieces]
+    # cut once: the reverse pass puts the pieces together, where that of many slices would add as many padded arrays
+    cuts = sorted({0, x.shape[axis]}.union(*wanted))
+    pieces = dict(zip(cuts[:-1], jax.lax.split(x, np.diff(cuts), axis=axis), strict=True))
+    parts = [pieces[c] for a, b in wanted for c in cuts[bisect_left(cuts, a) : bisect_left(cuts, b)]]
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=axis)
 
 

@@ -86,17 +86,22 @@ class Component(NamedTuple):
     part: int
 
 
-class Coefficients(NamedTuple):
+@partial(jax.tree_util.register_dataclass, data_fields=["constants", "light", "strong"], meta_fields=["lowest"])
+@dataclass(frozen=True)
+class Coefficients:
     """Wilson coefficients of one lepton flavour, new physics only.
 
     constants: operator -> (B,) real or complex.  light: one mapping operator -> (K, B) per mediator, polynomials in q^2
     (lowest power first), the product of the b-s and lepton couplings; real or complex (b-s weak phase).  strong: (), or the
     same for parts with a strong phase i, which the CP-conjugate decay keeps.
+    lowest: ((mediator, operator), power), static: polynomials whose first coefficient belongs to another power of q^2 than the
+    zeroth, with and without strong phase.
     """
 
     constants: dict[str, jax.Array]
     light: tuple[dict[str, jax.Array], ...] = ()
     strong: tuple[dict[str, jax.Array], ...] = ()
+    lowest: tuple[tuple[tuple[int, str], int], ...] = ()
 
 
 def multiply(a, b):
@@ -390,8 +395,8 @@ def point_integrals(
     """
     sums = _Sums(process, forms)
     every = tuple(range(process.s.shape[0]))
-    light = next((x for x in c.light if x), {})
-    strong = next((x for x in c.strong if x), {})
+    source, light = next(((i, x) for i, x in enumerate(c.light) if x), (0, {}))
+    strong, lowest = next((x for x in c.strong if x), {}), dict(c.lowest)
     where = tuple(sorted({a for op in light if op in process.u for a in process.support.get(op, every)}))
 
     def side(bar: bool, partner: Mixing | None = None):
@@ -404,7 +409,8 @@ def point_integrals(
         for part, entries in ((1.0, light), (1.0j, strong)):
             for op, poly in entries.items():
                 if op in process.u:
-                    term = part * turn(evaluate_polynomial(poly[:, 0], q2)) / norm * process.u[op]
+                    coupling = evaluate_polynomial(poly[:, 0], q2) * q2 ** lowest.get((source, op), 0)
+                    term = part * turn(coupling) / norm * process.u[op]
                     resonant = term if resonant is None else resonant + term
         support = where
         if partner is not None:
@@ -489,9 +495,11 @@ class Rows(NamedTuple):
     light: tuple[jax.Array, ...]
 
 
-def pad(poly, k: int):
-    """A polynomial (K, ...) with zeros up to k coefficients."""
-    return jnp.concatenate([poly, jnp.zeros((k - poly.shape[0], *poly.shape[1:]), poly.dtype)]) if poly.shape[0] < k else poly
+def pad(poly, k: int, first: int = 0):
+    """A polynomial (K, ...) with zeros up to k coefficients, ``first`` of them in front."""
+    if poly.shape[0] == k:
+        return poly
+    return jnp.pad(poly, ((first, k - first - poly.shape[0]), *((0, 0),) * (poly.ndim - 1)))
 
 
 def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), cross=None) -> Rows:
@@ -503,19 +511,24 @@ def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), 
     values = [_value(c, comp) for comp in lay]
     const = [values[r[0]] if len(r) == 1 else values[r[0]] * values[r[1]] for r in _constant_rows(lay)]
     constant = jnp.stack(jnp.broadcast_arrays(*const)) if const else jnp.zeros((0, 1))
+    known = dict(c.lowest)
+    lowest = [known.get((comp.source, comp.op), 0) for comp in lay]
     groups: dict[tuple, list] = {}
     for row in _light_rows(lay):
         _, i, j = row
         # polynomials are multiplied before they are evaluated on the nodes
         partner = None if j is None else values[j] if lay[j].source >= 0 else values[j][None]
         product = values[i] if partner is None else multiply(values[i], partner)
-        groups.setdefault(_weight_key(lay, row), []).append(product)
+        groups.setdefault(_weight_key(lay, row), []).append((lowest[i] + (0 if j is None else lowest[j]), product))
     light = []
     for (kind, first, second), polys in groups.items():
-        k, b = max(p.shape[0] for p in polys), max(p.shape[1] for p in polys)
-        stacked = [jnp.broadcast_to(pad(p, k), (k, b)) for p in polys]
+        start, b = min(k for k, _ in polys), max(p.shape[1] for _, p in polys)
+        stop = max(k + p.shape[0] for k, p in polys)
+        stacked = [jnp.broadcast_to(pad(p, stop - start, k - start), (stop - start, b)) for k, p in polys]
         factor = once(jnp.stack(stacked, axis=1))  # (K, R, B)
         weight = getattr(weights[first], kind) if second < 0 else cross[first, second][kind == "xim"]
+        if start:
+            weight = weight * jnp.asarray(np.asarray(q2) ** start, weight.dtype)[..., None]
         light.append(_times_weight(factor, weight, np.asarray(q2)))
     return Rows(constant, tuple(light))
 
@@ -561,7 +574,14 @@ def constant_part(table: Table, r: Rows):
 
 def light_part(light, r: Sequence[jax.Array], sums):
     """:func:`per_panel` added to bins by sums (S, P) -> (O, S, B)."""
-    return jnp.einsum("sp,pob->osb", sums, per_panel(light, r), precision="highest")
+    return add_panels(sums, per_panel(light, r))
+
+
+def add_panels(sums, x):
+    """Panels x (P, O, B) added to bins by sums (S, P) -> (O, S, B)."""
+    # one plain matrix product: nothing is moved in memory before it
+    flat = jnp.matmul(sums, x.reshape(x.shape[0], -1), precision="highest")
+    return jnp.swapaxes(flat.reshape(-1, *x.shape[1:]), 0, 1)
 
 
 def evaluate(table: Table, r: Rows, sums):
