@@ -189,14 +189,16 @@ class _Nodes:
         return out
 
     def contract(self, kernels, lay):
-        """kernels: decay -> (rows, O, P, n).  Tables of every decay, and those on the shared panels as one array (P, O, Rl n)."""
+        """kernels: decay -> (rows, O, P, n).  Tables of every decay, and those on the shared panels as one array (P, O, Rl n), which
+        comes turned as well, (P, Rl n, O)."""
         tables, rows = {}, []
         for k, part in self.parts.items():
             t = quadratic.to_table(kernels[k], lay, jnp.asarray(self.w[part.panels]), jnp.asarray(part.sums))
             if part.shared:
                 rows.append(spread(t.light[: part.shared], part.panels[: part.shared], self.shared))
-            tables[k] = t._replace(light=t.light[part.shared :])
-        return {"decays": tables, "shared": jnp.concatenate(rows, axis=1) if rows else None}
+            tables[k] = t._replace(light=t.light[part.shared :], turned=t.turned[part.shared :])
+        shared = jnp.concatenate(rows, axis=1) if rows else None
+        return {"decays": tables, "shared": None if shared is None else (shared, jnp.swapaxes(shared, 1, 2))}
 
     def weights(self, theory: Theory, c: quadratic.Coefficients):
         """(weights per mediator or None where it does not couple, cross weights) on the nodes."""
@@ -258,7 +260,7 @@ class _Nodes:
         pieces = list(zip(*(jax.lax.split(x, [self.shared, *cuts]) for x in rows.light), strict=True))
         if self.shared:
             counts = [tables["decays"][k].sm.shape[0] for k, part in self.parts.items() if part.shared]
-            common = iter(jax.lax.split(quadratic.per_panel(tables["shared"], pieces[0]), counts, axis=1))
+            common = iter(jax.lax.split(quadratic.per_panel(*tables["shared"], pieces[0]), counts, axis=1))
         for (k, part), own in zip(self.parts.items(), pieces[1:], strict=True):
             sums, terms = jnp.asarray(part.sums), []
             if part.shared:
@@ -266,7 +268,7 @@ class _Nodes:
                 every[:, part.panels[: part.shared]] = part.sums[:, : part.shared]
                 terms.append(quadratic.add_panels(jnp.asarray(every), next(common)))
             if part.shared < len(part.panels):
-                terms.append(quadratic.light_part(tables["decays"][k].light, own, sums[:, part.shared :]))
+                terms.append(quadratic.light_part(tables["decays"][k], own, sums[:, part.shared :]))
             if terms:
                 out[k] = sum(terms[1:], terms[0])
         return out

@@ -191,12 +191,13 @@ def _group_sizes(lay) -> list[int]:
 class Table(NamedTuple):
     """Contracted forms of one decay, for O outputs and S bins; see :func:`contract`.
 
-    sm: (O, S); constant: (O, S, Rc); light: (P, O, n Rl) on the decay's own panels.
+    sm: (O, S); constant: (O, S, Rc); light: (P, O, n Rl) on the decay's own panels; turned: (P, n Rl, O), the same.
     """
 
     sm: jax.Array
     constant: jax.Array
     light: jax.Array
+    turned: jax.Array
 
 
 class Mixing(NamedTuple):
@@ -459,7 +460,8 @@ def to_table(g, lay, w, sums) -> Table:
     for count in _group_sizes(lay):
         light.append(jnp.transpose(g[start : start + count], (2, 1, 3, 0)).reshape(p, o, nodes * count))
         start += count
-    return Table(binned[..., 0], binned[..., 1:], jnp.concatenate(light, axis=-1))
+    together = jnp.concatenate(light, axis=-1)
+    return Table(binned[..., 0], binned[..., 1:], together, jnp.swapaxes(together, 1, 2))
 
 
 def contract(
@@ -553,15 +555,33 @@ def _times_weight_jvp(q2, primals, tangents):
     return _times_weight(factor, weight, q2), turned + d_poly.reshape(*q2.shape, r, b) * weight[:, :, None]
 
 
-def per_panel(light, r: Sequence[jax.Array]):
-    """Terms with propagators, panel by panel: light (P, O, n Rl) times the rows -> (P, O, B)."""
-    out, start = None, 0
-    for x in r:
-        stop = start + x.shape[1] * x.shape[2]
-        rhs = x.reshape(x.shape[0], stop - start, x.shape[3])
-        out = _add(out, jnp.einsum("pok,pkb->pob", light[:, :, start:stop], rhs, precision="highest"))
-        start = stop
+@jax.custom_jvp
+def per_panel(light, turned, rows: Sequence[jax.Array]):
+    """Terms with propagators, panel by panel: light (P, O, n Rl) times the rows -> (P, O, B).
+
+    turned: (P, n Rl, O), the same table for the reverse pass, which is a product along memory with it.
+    """
+    return _sum_of_products("pok,pkb->pob", jax.lax.split(light, _lengths(rows), axis=2), rows)
+
+
+def _lengths(rows):
+    return [x.shape[1] * x.shape[2] for x in rows]
+
+
+def _sum_of_products(path, tables, rows):
+    """Sum over the weights of a table times the rows (P, n, R, B)."""
+    out = None
+    for t, x in zip(tables, rows, strict=True):
+        out = _add(out, jnp.einsum(path, t, x.reshape(x.shape[0], -1, x.shape[3]), precision="highest"))
     return out
+
+
+@per_panel.defjvp
+def _per_panel_jvp(primals, tangents):
+    light, turned, rows = primals
+    d_light, _, d_rows = tangents
+    moved = _sum_of_products("pko,pkb->pob", jax.lax.split(turned, _lengths(rows), axis=1), d_rows)
+    return per_panel(light, turned, rows), moved + per_panel(d_light, turned, rows)
 
 
 def constant_part(table: Table, r: Rows):
@@ -572,9 +592,9 @@ def constant_part(table: Table, r: Rows):
     return out
 
 
-def light_part(light, r: Sequence[jax.Array], sums):
+def light_part(table: Table, rows, sums):
     """:func:`per_panel` added to bins by sums (S, P) -> (O, S, B)."""
-    return add_panels(sums, per_panel(light, r))
+    return add_panels(sums, per_panel(table.light, table.turned, rows))
 
 
 def add_panels(sums, x):
@@ -587,4 +607,4 @@ def add_panels(sums, x):
 def evaluate(table: Table, r: Rows, sums):
     """All outputs in all bins, (O, S, B), for a decay on its own panels; sums: (S, P)."""
     out = constant_part(table, r)
-    return out + light_part(table.light, r.light, sums) if r.light else out
+    return out + light_part(table, r.light, sums) if r.light else out
