@@ -216,7 +216,7 @@ class Likelihood:
         self._offset = np.array([self._par["a_mu SM"] if o == apart else 0.0 for o in self.dataset.observables])
         with double_precision():
             tables, sm = self._contracted({**self._par, "a_mu SM": 0.0} if apart else self._par)
-        self._tables = jax.tree.map(native, tables)
+        self._tables = jax.tree.map(native, self.predictor.trim(tables))
         self._sm = np.asarray(sm) + self._offset
         a_mu = {"a_mu SM": _data.a_mu_sm(data)}
         self.theory_covariance = np.zeros((len(self.dataset.value),) * 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -200,6 +200,19 @@ class _Nodes:
         shared = jnp.concatenate(rows, axis=1) if rows else None
         return {"decays": tables, "shared": None if shared is None else (shared, jnp.swapaxes(shared, 1, 2))}
 
+    def trim(self, tables, lay):
+        """The same tables without rows that are zero everywhere, and the numbers of the others; concrete arrays."""
+        n, decays, shared = self.q.shape[1], tables["decays"], tables["shared"]
+        every = [*(t.light for t in decays.values()), *(() if shared is None else shared[:1])]
+        keep = quadratic.used_rows(lay, n, every)
+
+        def cut(light):
+            short = quadratic.keep_rows(lay, n, light, keep)
+            return short, np.swapaxes(short, 1, 2)
+
+        short = {k: t._replace(**dict(zip(("light", "turned"), cut(t.light), strict=True))) for k, t in decays.items()}
+        return {"decays": short, "shared": None if shared is None else cut(shared[0])}, keep
+
     def weights(self, theory: Theory, c: quadratic.Coefficients):
         """(weights per mediator or None where it does not couple, cross weights) on the nodes."""
         active = [bool(entry) for entry in c.light]
@@ -227,17 +240,17 @@ class _Nodes:
             raise InputError("a vector with scheme 'narrow' beside another light state (allowed: it must be the only one)")
         return found[0] if found and self.binned else None
 
-    def evaluate(self, theory: Theory, c: quadratic.Coefficients, lay, tables, scalars, phase):
-        """decay -> {(form, kind): (S, B)}."""
+    def evaluate(self, theory: Theory, c: quadratic.Coefficients, lay, keep, tables, scalars, phase):
+        """decay -> {(form, kind): (S, B)}; keep: the rows that the tables have, None for all."""
         narrow = self._narrow(theory)
-        rows = quadratic.rows(c, lay, self.q * self.q, *self.weights(theory, c))
+        rows = quadratic.rows(c, lay, self.q * self.q, *self.weights(theory, c), keep=keep)
         light = self._light(rows, tables)
         if narrow is not None and light:
             resolution = dict(narrow.resolution).get(_SHORT[self.lepton])
             if resolution is None:
                 raise InputError("scheme 'narrow' without a resolution (allowed: resolution for this lepton)")
             peak = [bw.on_shell_weights(self.panels, narrow.mass, narrow.width, resolution)]
-            on_shell = self._light(quadratic.rows(c, lay, self.q * self.q, peak), tables)
+            on_shell = self._light(quadratic.rows(c, lay, self.q * self.q, peak, keep=keep), tables)
         out = {}
         for k, part in self.parts.items():
             values = quadratic.constant_part(tables["decays"][k], rows)
@@ -287,16 +300,18 @@ def _named(part: _Part, values, scalars, phase):
 
 @dataclass
 class Contracted:
-    """Tables contracted for one layout of the coefficients: pairs (lepton, components), static."""
+    """Tables contracted for one layout of the coefficients: pairs (lepton, components), static.  kept: (name of a table, rows with
+    propagators that it has), static; none: all rows."""
 
     tables: dict
     scalars: dict
     mixing: Any
     m_b: Any
     layouts: tuple
+    kept: tuple = ()
 
 
-jax.tree_util.register_dataclass(Contracted, data_fields=["tables", "scalars", "mixing", "m_b"], meta_fields=["layouts"])
+jax.tree_util.register_dataclass(Contracted, data_fields=["tables", "scalars", "mixing", "m_b"], meta_fields=["layouts", "kept"])
 
 
 @lru_cache(maxsize=16)
@@ -491,12 +506,22 @@ class BsllGroup:
         }
         return Contracted(done, tables["scalars"], tables["mixing"], tables["m_b"], tuple(layouts.items()))
 
+    def trim(self, tables: Contracted) -> Contracted:
+        """Contracted tables, concrete arrays, without what is zero for every theory of their structure."""
+        layouts, short, kept = dict(tables.layouts), {}, []
+        for (lep, binned), nodes in self.nodes.items():
+            name = f"{lep} {binned}"
+            short[name], keep = nodes.trim(tables.tables[name], layouts[lep])
+            kept.append((name, keep))
+        return replace(tables, tables=short, kept=tuple(kept))
+
     def work(self, tables) -> int:
         """Products of couplings and propagators at one point."""
         if not isinstance(tables, Contracted):
             return 0
-        layouts = dict(tables.layouts)
-        return sum(nodes.q.size * quadratic.light_rows(layouts[lep]) for (lep, _), nodes in self.nodes.items())
+        layouts, kept = dict(tables.layouts), dict(tables.kept)
+        every = {(lep, binned): range(quadratic.light_rows(layouts[lep])) for lep, binned in self.nodes}
+        return sum(nodes.q.size * len(kept.get(f"{k[0]} {k[1]}", every[k])) for k, nodes in self.nodes.items())
 
     def _at_point(self, theory: Theory, tables, coeffs, phase):
         """Values of :meth:`_Nodes.evaluate` at one point, straight from the amplitudes."""
@@ -537,12 +562,12 @@ class BsllGroup:
             qp = -mixing.q_over_p(*mixing_group.bs_matrix(theory, mixing_tables))
             phase = qp / jnp.abs(qp)
         if contracted:
-            scalars, layouts, values = tables.scalars, dict(tables.layouts), {}
+            scalars, layouts, kept, values = tables.scalars, dict(tables.layouts), dict(tables.kept), {}
             for (lep, binned), nodes in self.nodes.items():
                 if quadratic.layout(coeffs[lep]) != layouts[lep]:
                     raise ValueError("tables were contracted for coefficients of another structure")
-                t = tables.tables[f"{lep} {binned}"]
-                values[lep, binned] = nodes.evaluate(theory, coeffs[lep], layouts[lep], t, scalars, phase)
+                t, keep = tables.tables[f"{lep} {binned}"], kept.get(f"{lep} {binned}")
+                values[lep, binned] = nodes.evaluate(theory, coeffs[lep], layouts[lep], keep, t, scalars, phase)
         else:
             scalars, values = tables["scalars"], self._at_point(theory, tables, coeffs, phase)
         return self._observables(values, scalars)

@@ -52,6 +52,10 @@ class Predictor:
         """Tables for theories with the structure of ``theory`` (values do not matter)."""
         return [g.contract(theory, t) if hasattr(g, "contract") else t for (_, g), t in zip(self._groups, tables, strict=True)]
 
+    def trim(self, tables: Sequence[Any]) -> list[Any]:
+        """Contracted tables, concrete arrays, without what is zero for every theory of their structure."""
+        return [g.trim(t) if hasattr(g, "trim") else t for (_, g), t in zip(self._groups, tables, strict=True)]
+
     def work(self, tables: Sequence[Any]) -> int:
         """Numbers that one point keeps at once with contracted tables; 0 where a group does not say."""
         return max((g.work(t) for (_, g), t in zip(self._groups, tables, strict=True) if hasattr(g, "work")), default=0)

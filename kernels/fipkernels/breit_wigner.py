@@ -179,19 +179,48 @@ def product_weights(x, y, n: int):
 
 @product_weights.defjvp
 def _product_weights_jvp(n, primals, tangents):
-    x, y = primals
-    dx, dy = tangents
+    re, im, *slope = _weights_and_slope(*primals, n)
+    return (re, im), _along(slope, tangents)
+
+
+def _along(slope, tangents):
+    """Change of an analytic function of z with this derivative, (..., n, B) each."""
+    return _product(slope, tuple(d[..., None, :] for d in tangents))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _weights_and_slope(x, y, n: int):
+    """:func:`product_weights` and dW/dz, each as real, imaginary."""
+    w, slope, _ = _with_slope(x, y, n)
+    return (*w, *slope)
+
+
+def _with_slope(x, y, n: int):
+    """W, dW/dz and, for the second derivative: z, 1/(z^2 - 1), mu_n and mu_n'."""
     mu0, (mr, mi), (lr, li) = _moments(x, y, n, both=True)
-    _, w, slope = _nodes_first(n, x.dtype)
-    re, im = _divide(w - mr[..., None, :] / slope, -mi[..., None, :] / slope, x, y, mu0, n)
+    _, w, p = _nodes_first(n, x.dtype)
+    re, im = _divide(w - mr[..., None, :] / p, -mi[..., None, :] / p, x, y, mu0, n)
     # mu_0' = 2/(z^2 - 1), mu_n' = n (z mu_n - mu_{n-1})/(z^2 - 1), W_j' = (W_j - mu_n'/P_n'(x_j))/(x_j - z)
     dr, di = (x - 1.0) * (x + 1.0) - y * y, 2.0 * x * y
     norm = 1.0 / (dr * dr + di * di)
     er, ei = dr * norm, -di * norm
     sr, si = _product((n * (x * mr - y * mi - lr), n * (x * mi + y * mr - li)), (er, ei))
-    gr, gi = _divide(re - sr[..., None, :] / slope, im - si[..., None, :] / slope, x, y, (2.0 * er, 2.0 * ei), n)
-    dx, dy = dx[..., None, :], dy[..., None, :]
-    return (re, im), (gr * dx - gi * dy, gr * dy + gi * dx)
+    slope = _divide(re - sr[..., None, :] / p, im - si[..., None, :] / p, x, y, (2.0 * er, 2.0 * ei), n)
+    return (re, im), slope, ((er, ei), (mr, mi), (sr, si))
+
+
+@_weights_and_slope.defjvp
+def _weights_and_slope_jvp(n, primals, tangents):
+    x, y = primals
+    w, slope, (e, mu, first) = _with_slope(x, y, n)
+    _, _, p = _nodes_first(n, x.dtype)
+    # Legendre's equation: (z^2 - 1) mu_n'' = n (n + 1) mu_n - 2 z mu_n'; W_j'' = (2 W_j' - mu_n''/P_n'(x_j))/(x_j - z)
+    turned = _product((x, y), first)
+    second = _product(tuple(n * (n + 1) * m - 2.0 * t for m, t in zip(mu, turned, strict=True)), e)
+    top = (2.0 * s - m[..., None, :] / p for s, m in zip(slope, second, strict=True))
+    total = _product((-4.0 * x, -4.0 * y), _product(e, e))
+    curve = _divide(*top, x, y, total, n)
+    return (*w, *slope), (*_along(slope, tangents), *_along(curve, tangents))
 
 
 def lagrange(x, n: int):
@@ -261,6 +290,10 @@ def _linear(center, half, re, im, n):
     return wr, flip * wi
 
 
+# Two poles this much closer to each other than to the panel are one
+_NARROW = 1e-5
+
+
 def _root(kind, center, half, threshold, re, im, n):
     """The same on panels in t = sqrt(+-(q - q_t)): the sum over the poles +-tau, tau^2 = +-(q1 - q_t)."""
     c, h, t0 = center[:, None], half[:, None], threshold[:, None]
@@ -274,10 +307,14 @@ def _root(kind, center, half, threshold, re, im, n):
     tr = jnp.where(ar >= 0, big, small)
     ti = jnp.where(ar >= 0, small, big)
     up = jnp.where(ai >= 0, 1.0, -1.0)[:, None]  # tau = tr + i up ti
-    m1r, m1i = product_weights((tr - c) / h, -ti / h, n)
+    # beyond the threshold tau is imaginary but for tr ~ width, and the imaginary parts of the two poles cancel: their difference
+    # from the slope between them, good to (tr/distance)^2
+    narrow = (ar < 0) & (tr < _NARROW * (ti + c - h))
+    m1r, m1i, _, slope = _weights_and_slope((jnp.where(narrow, 0.0, tr) - c) / h, -ti / h, n)
     m2r, m2i = product_weights((-tr - c) / h, -ti / h, n)
+    change = jnp.where(narrow[:, None], (-2.0 * tr / h)[:, None] * slope, m2i - m1i)
     # dq = +-2t dt and q - q1 = +-(t^2 - tau^2): the sign of the map remains once
-    return sign[:, None] * (m1r + m2r), sign[:, None] * up * (m2i - m1i)
+    return sign[:, None] * (m1r + m2r), sign[:, None] * up * change
 
 
 def _pole(panels: Panels, re, im):

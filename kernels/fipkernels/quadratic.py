@@ -182,6 +182,35 @@ def light_rows(lay) -> int:
     return len(_light_rows(lay))
 
 
+def used_rows(lay, nodes: int, tables: Sequence[Any]) -> tuple[int, ...]:
+    """The rows with propagators that are not zero in all of the tables (..., n Rl), concrete arrays."""
+    used = _in_rows(lay, nodes, np.concatenate([np.any(np.asarray(t) != 0.0, axis=tuple(range(t.ndim - 1)))[None] for t in tables]))
+    return tuple(int(r) for r in np.flatnonzero(used.any(axis=(0, 1))))
+
+
+def keep_rows(lay, nodes: int, table, keep: Sequence[int]):
+    """A table (..., n Rl) without the other rows."""
+    where = _in_rows(lay, nodes, np.arange(table.shape[-1]))
+    order = np.concatenate([np.zeros(0, int), *(where[:, group].ravel() for group in _groups(lay, keep))])
+    return np.asarray(table)[..., order]
+
+
+def _groups(lay, keep):
+    """The kept rows of each weight."""
+    start, out = 0, []
+    for count in _group_sizes(lay):
+        out.append([r for r in keep if start <= r < start + count])
+        start += count
+    return out
+
+
+def _in_rows(lay, nodes: int, flat):
+    """(..., n Rl) in the order of :func:`to_table` -> (..., n, Rl)."""
+    ends = np.cumsum([0, *(nodes * count for count in _group_sizes(lay))])
+    pieces = [flat[..., a:b].reshape(*flat.shape[:-1], nodes, -1) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return np.concatenate([np.zeros((*flat.shape[:-1], nodes, 0), flat.dtype), *pieces], axis=-1)
+
+
 def _group_sizes(lay) -> list[int]:
     """Number of rows of each weight, in order."""
     keys = [_weight_key(lay, row) for row in _light_rows(lay)]
@@ -504,11 +533,11 @@ def pad(poly, k: int, first: int = 0):
     return jnp.pad(poly, ((first, k - first - poly.shape[0]), *((0, 0),) * (poly.ndim - 1)))
 
 
-def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), cross=None) -> Rows:
+def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), cross=None, keep=None) -> Rows:
     """Products of coefficients and propagators, shared by all decays to the same leptons.
 
     q2: (P, n) nodes in GeV^2; weights: one :class:`~fipkernels.breit_wigner.Weights` per mediator; cross: for several mediators
-    mapping (m, m') with m < m' -> (re, im) weights of 1/(D_m D_m'^*).
+    mapping (m, m') with m < m' -> (re, im) weights of 1/(D_m D_m'^*).  keep: which of the rows with propagators; default all.
     """
     values = [_value(c, comp) for comp in lay]
     const = [values[r[0]] if len(r) == 1 else values[r[0]] * values[r[1]] for r in _constant_rows(lay)]
@@ -516,7 +545,9 @@ def rows(c: Coefficients, lay, q2=None, weights: Sequence[Weights | None] = (), 
     known = dict(c.lowest)
     lowest = [known.get((comp.source, comp.op), 0) for comp in lay]
     groups: dict[tuple, list] = {}
-    for row in _light_rows(lay):
+    for number, row in enumerate(_light_rows(lay)):
+        if keep is not None and number not in keep:
+            continue
         _, i, j = row
         # polynomials are multiplied before they are evaluated on the nodes
         partner = None if j is None else values[j] if lay[j].source >= 0 else values[j][None]

@@ -155,6 +155,8 @@ CASES = [
     (np.sqrt(2.0), 1e-8),
     (3.4, 1e-4),
 ]
+# beyond the upper threshold, just and far, and below the lower one: no cancellation between the poles +-tau
+CASES += [(HIGH * 1.0001, 1e-14), (4.9, 1e-12), (1e5, 1e-13), (0.15, 1e-16), (LOW * 0.9999, 1e-15), (4.9, 1e-5)]
 CASES += [(20.0, 1.0), (0.01, 0.005), (0.6, 0.6), (2.5, 2.4), (4.2, 1e-9)]
 
 
@@ -271,7 +273,8 @@ def test_panels_tile_the_bins():
     tiles = split_interval(0.21, 4.0, [0.2, 4.5])
     assert tiles[0][0] == 0.21 and tiles[-1][1] == 4.0
     assert all(x[1] == y[0] for x, y in zip(tiles[:-1], tiles[1:], strict=True))
-    for a, b in tiles:
+    for a, b, variable in tiles:
+        assert variable is None
         for s in (0.2, 4.5):
             x = abs(s - 0.5 * (a + b)) / (0.5 * (b - a))
             assert x + np.sqrt(x * x - 1) >= RHO_MIN
@@ -302,9 +305,12 @@ def test_resolution():
     np.testing.assert_allclose((got / peak)[inside], seen[inside], rtol=3e-3)
     alone = np.asarray(_area(bw.on_shell_weights(made[0], m, jnp.full_like(m, width), sigma), made))
     np.testing.assert_allclose(alone[inside], got[inside], rtol=3e-3)
-    # a wide state is not smeared; a narrow one away from the ends neither
-    sharp = [np.asarray(_area(bw.weights(made[0], m[:2], jnp.full(2, w), "sqrt_q2"), made)) for w in (0.2, width)]
-    soft = [np.asarray(_area(bw.weights(made[0], m[:2], jnp.full(2, w), "sqrt_q2", sigma), made)) for w in (0.2, width)]
+    # a wide state is not smeared; a narrow one away from the ends of all panels neither
+    ends = np.concatenate([[0.3, 1.0], *bw._edges(made[0])])
+    inner = np.linspace(0.31, 0.99, 200)
+    m = jnp.array([0.4, inner[np.argmax(np.min(np.abs(inner[:, None] - ends), axis=1))]])
+    sharp = [np.asarray(_area(bw.weights(made[0], m, jnp.full(2, w), "sqrt_q2"), made)) for w in (0.2, width)]
+    soft = [np.asarray(_area(bw.weights(made[0], m, jnp.full(2, w), "sqrt_q2", sigma), made)) for w in (0.2, width)]
     np.testing.assert_allclose(soft[0], sharp[0], rtol=1e-12)
     np.testing.assert_allclose(soft[1][0, 1], sharp[1][0, 1], rtol=1e-8)
     # slope at the common end: the Gaussian density
