@@ -40,7 +40,9 @@ def coefficients(theory: Theory, lepton: str, m_b=None) -> quadratic.Coefficient
                 constants[op + prime] = c
                 if op == "10":  # contact interaction: the longitudinal part is the same coefficient
                     constants["H" + prime] = c
-    light, strong, lowest = [], [], {}
+    light: list[dict[str, Any]] = []
+    strong: list[dict[str, Any]] = []
+    lowest: dict[tuple[int, str], int] = {}
     for source, med in enumerate(theory.mediators):
         # a part with a strong phase may have powers of its own
         left = 0 if med.bs_L_strong is not None else dict(med.lowest).get("bs_L", 0)
@@ -59,8 +61,10 @@ def coefficients(theory: Theory, lepton: str, m_b=None) -> quadratic.Coefficient
 
 
 def vector_products(m: VectorMediator, lepton: str, bs, power: int):
-    """Operator -> product of the b-s coupling (K, B), whose powers of q^2 start at ``power``, and those to "e" or "mu" of the exchange
-    of V; and operator -> lowest power of the product.  Empty without b-s coupling."""
+    """Operator -> product of the couplings to b-s and to "e" or "mu" in the exchange of V; operator -> lowest power of q^2 in it.
+
+    bs: (K, B) or None (then both are empty), zero below q^(2 power).
+    """
     if bs is None:
         return {}, {}
     entry, powers = {}, {}
@@ -189,8 +193,8 @@ class _Nodes:
         return out
 
     def contract(self, kernels, lay):
-        """kernels: decay -> (rows, O, P, n).  Tables of every decay, and those on the shared panels as one array (P, O, Rl n), which
-        comes turned as well, (P, Rl n, O)."""
+        """kernels: decay -> (rows, O, P, n).  Tables of every decay; those on the shared panels as one array (P, O, n Rl) and
+        turned, (P, n Rl, O)."""
         tables, rows = {}, []
         for k, part in self.parts.items():
             t = quadratic.to_table(kernels[k], lay, jnp.asarray(self.w[part.panels]), jnp.asarray(part.sums))
@@ -210,7 +214,7 @@ class _Nodes:
             short = quadratic.keep_rows(lay, n, light, keep)
             return short, np.swapaxes(short, 1, 2)
 
-        short = {k: t._replace(**dict(zip(("light", "turned"), cut(t.light), strict=True))) for k, t in decays.items()}
+        short = {k: quadratic.Table(t.sm, t.constant, *cut(t.light)) for k, t in decays.items()}
         return {"decays": short, "shared": None if shared is None else cut(shared[0])}, keep
 
     def weights(self, theory: Theory, c: quadratic.Coefficients):
@@ -241,9 +245,10 @@ class _Nodes:
         return found[0] if found and self.binned else None
 
     def evaluate(self, theory: Theory, c: quadratic.Coefficients, lay, keep, tables, scalars, phase):
-        """decay -> {(form, kind): (S, B)}; keep: the rows that the tables have, None for all."""
+        """decay -> {(form, kind): (S, B)}; keep: the rows that the tables have."""
         narrow = self._narrow(theory)
-        rows = quadratic.rows(c, lay, self.q * self.q, *self.weights(theory, c), keep=keep)
+        weights, cross = self.weights(theory, c)
+        rows = quadratic.rows(c, lay, self.q * self.q, weights, cross, keep)
         light = self._light(rows, tables)
         if narrow is not None and light:
             resolution = dict(narrow.resolution).get(_SHORT[self.lepton])
@@ -301,14 +306,14 @@ def _named(part: _Part, values, scalars, phase):
 @dataclass
 class Contracted:
     """Tables contracted for one layout of the coefficients: pairs (lepton, components), static.  kept: (name of a table, rows with
-    propagators that it has), static; none: all rows."""
+    propagators that it has), static."""
 
     tables: dict
     scalars: dict
     mixing: Any
     m_b: Any
     layouts: tuple
-    kept: tuple = ()
+    kept: tuple
 
 
 jax.tree_util.register_dataclass(Contracted, data_fields=["tables", "scalars", "mixing", "m_b"], meta_fields=["layouts", "kept"])
@@ -504,7 +509,8 @@ class BsllGroup:
         done = {
             f"{lep} {binned}": nodes.contract(kernels[lep, binned], layouts[lep]) for (lep, binned), nodes in self.nodes.items()
         }
-        return Contracted(done, tables["scalars"], tables["mixing"], tables["m_b"], tuple(layouts.items()))
+        every = tuple((f"{lep} {binned}", tuple(range(quadratic.light_rows(layouts[lep])))) for lep, binned in self.nodes)
+        return Contracted(done, tables["scalars"], tables["mixing"], tables["m_b"], tuple(layouts.items()), every)
 
     def trim(self, tables: Contracted) -> Contracted:
         """Contracted tables, concrete arrays, without what is zero for every theory of their structure."""
@@ -519,9 +525,8 @@ class BsllGroup:
         """Products of couplings and propagators at one point."""
         if not isinstance(tables, Contracted):
             return 0
-        layouts, kept = dict(tables.layouts), dict(tables.kept)
-        every = {(lep, binned): range(quadratic.light_rows(layouts[lep])) for lep, binned in self.nodes}
-        return sum(nodes.q.size * len(kept.get(f"{k[0]} {k[1]}", every[k])) for k, nodes in self.nodes.items())
+        kept = dict(tables.kept)
+        return sum(nodes.q.size * len(kept[f"{lep} {binned}"]) for (lep, binned), nodes in self.nodes.items())
 
     def _at_point(self, theory: Theory, tables, coeffs, phase):
         """Values of :meth:`_Nodes.evaluate` at one point, straight from the amplitudes."""
@@ -566,8 +571,9 @@ class BsllGroup:
             for (lep, binned), nodes in self.nodes.items():
                 if quadratic.layout(coeffs[lep]) != layouts[lep]:
                     raise ValueError("tables were contracted for coefficients of another structure")
-                t, keep = tables.tables[f"{lep} {binned}"], kept.get(f"{lep} {binned}")
-                values[lep, binned] = nodes.evaluate(theory, coeffs[lep], layouts[lep], keep, t, scalars, phase)
+                name = f"{lep} {binned}"
+                t = tables.tables[name]
+                values[lep, binned] = nodes.evaluate(theory, coeffs[lep], layouts[lep], kept[name], t, scalars, phase)
         else:
             scalars, values = tables["scalars"], self._at_point(theory, tables, coeffs, phase)
         return self._observables(values, scalars)

@@ -217,9 +217,8 @@ def _weights_and_slope_jvp(n, primals, tangents):
     # Legendre's equation: (z^2 - 1) mu_n'' = n (n + 1) mu_n - 2 z mu_n'; W_j'' = (2 W_j' - mu_n''/P_n'(x_j))/(x_j - z)
     turned = _product((x, y), first)
     second = _product(tuple(n * (n + 1) * m - 2.0 * t for m, t in zip(mu, turned, strict=True)), e)
-    top = (2.0 * s - m[..., None, :] / p for s, m in zip(slope, second, strict=True))
-    total = _product((-4.0 * x, -4.0 * y), _product(e, e))
-    curve = _divide(*top, x, y, total, n)
+    top, bottom = (2.0 * s - m[..., None, :] / p for s, m in zip(slope, second, strict=True))
+    curve = _divide(top, bottom, x, y, _product((-4.0 * x, -4.0 * y), _product(e, e)), n)
     return (*w, *slope), (*_along(slope, tangents), *_along(curve, tangents))
 
 

@@ -1,4 +1,4 @@
-"""Static indexing by cuts: the derivative of a gather is a scatter, which is slow on every device; that of a cut is a concatenation."""
+"""Static indexing by cuts: the derivative of a gather is a scatter, slow on every device; that of a cut is a concatenation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def take(x, index, axis: int = 0):
         return x
     # cut once: the reverse pass puts the pieces together, where that of many slices would add as many padded arrays
     cuts = sorted({0, x.shape[axis]}.union(*wanted))
-    pieces = dict(zip(cuts[:-1], jax.lax.split(x, np.diff(cuts), axis=axis), strict=True))
+    pieces = dict(zip(cuts[:-1], jax.lax.split(x, np.diff(cuts).tolist(), axis=axis), strict=True))
     parts = [pieces[c] for a, b in wanted for c in cuts[bisect_left(cuts, a) : bisect_left(cuts, b)]]
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=axis)
 

@@ -592,17 +592,14 @@ def per_panel(light, turned, rows: Sequence[jax.Array]):
 
     turned: (P, n Rl, O), the same table for the reverse pass, which is a product along memory with it.
     """
-    return _sum_of_products("pok,pkb->pob", jax.lax.split(light, _lengths(rows), axis=2), rows)
+    return _sum_of_products("pok,pkb->pob", light, rows, 2)
 
 
-def _lengths(rows):
-    return [x.shape[1] * x.shape[2] for x in rows]
-
-
-def _sum_of_products(path, tables, rows):
-    """Sum over the weights of a table times the rows (P, n, R, B)."""
+def _sum_of_products(path, table, rows, axis):
+    """Sum over the weights of a table, cut along an axis, times the rows (P, n, R, B)."""
     out = None
-    for t, x in zip(tables, rows, strict=True):
+    pieces = jax.lax.split(table, [x.shape[1] * x.shape[2] for x in rows], axis=axis)
+    for t, x in zip(pieces, rows, strict=True):
         out = _add(out, jnp.einsum(path, t, x.reshape(x.shape[0], -1, x.shape[3]), precision="highest"))
     return out
 
@@ -611,8 +608,8 @@ def _sum_of_products(path, tables, rows):
 def _per_panel_jvp(primals, tangents):
     light, turned, rows = primals
     d_light, _, d_rows = tangents
-    moved = _sum_of_products("pko,pkb->pob", jax.lax.split(turned, _lengths(rows), axis=1), d_rows)
-    return per_panel(light, turned, rows), moved + per_panel(d_light, turned, rows)
+    moved = _sum_of_products("pko,pkb->pob", turned, d_rows, 1) + _sum_of_products("pok,pkb->pob", d_light, rows, 2)
+    return per_panel(light, turned, rows), moved
 
 
 def constant_part(table: Table, r: Rows):

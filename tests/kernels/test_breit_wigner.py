@@ -118,6 +118,8 @@ def test_lagrange():
 M_MU, M_B, M_K = 0.1056583745, 5.27934, 0.493677
 LOW, HIGH, CHARM = 2 * M_MU, M_B - M_K, 2 * 1.6836
 BINS = [(0.1, 0.98), (1.1, 2.0), (1.1, 6.0), (11.0, 11.8), (15.0, 22.0), (LOW**2, 1.0), (16.0, HIGH**2)]
+# ends next to a threshold, as published ones are
+BINS += [(LOW**2 + 3e-4, 0.5), (16.0, HIGH**2 - 3e-3)]
 
 
 def smooth(q, lib):
@@ -170,7 +172,7 @@ def test_bins_through_resonances(panels, mass, width, scheme):
     f = smooth(jnp.asarray(p.q), jnp)[..., None]
     one = sums @ np.asarray(jnp.sum(f * (w.re + 1j * w.im), axis=1))
     two = sums @ np.asarray(jnp.sum(f * w.sq, axis=1))
-    for b in (0, 1, 5, 6):
+    for b in (0, 1, 5, 6, 7, 8):
         lo, hi = max(np.sqrt(BINS[b][0]), LOW), np.sqrt(BINS[b][1])
         want1, want2 = exact_bin(lo, hi, mass, width, scheme)
         assert abs(one[b, 0] - want1) < 1e-7 * abs(want1)
@@ -278,6 +280,25 @@ def test_panels_tile_the_bins():
         for s in (0.2, 4.5):
             x = abs(s - 0.5 * (a + b)) / (0.5 * (b - a))
             assert x + np.sqrt(x * x - 1) >= RHO_MIN
+
+
+def test_few_panels():
+    """A bin that ends next to a threshold is integrated in the variable of its square root: no refinement towards it, where q alone
+    would need eight panels or more.  A point where the integrand changes from one analytic function to another only cuts."""
+    rule = {"singular": [-0.2, 0.0, 0.2, 3.2, 4.3], "sqrt_points": [0.2, 3.2, 4.3], "rho": (3.5, 6.0)}
+    p, _ = make_panels([(4.05, 4.3 - 1e-6)], **rule)
+    assert len(p.q) == 1 and p.kind[0] == -1 and p.threshold[0] == 4.3
+    assert p.q.min() > 4.05 and p.q.max() < 4.3 - 1e-6
+    np.testing.assert_allclose(p.w.sum(), 0.25 - 1e-6, rtol=1e-13)
+    # exact for sqrt(4.3 - q) times a polynomial
+    value = np.sum(p.w * np.sqrt(4.3 - p.q) * p.q)
+    t = np.sqrt([0.25, 1e-6])
+    want = [2.0 * (4.3 * x**3 / 3.0 - x**5 / 5.0) for x in t]
+    assert value == pytest.approx(want[0] - want[1], rel=1e-13)
+    assert len(split_interval(4.05, 4.3 - 1e-6, [0.0, 4.3])) >= 8
+    q, _ = make_panels([(4.05, 4.3 - 1e-6)], cuts=[4.2], **rule)
+    ends = np.sort(np.concatenate(bw._edges(q)))
+    np.testing.assert_allclose(ends, [4.05, 4.2, 4.2, 4.3 - 1e-6], rtol=1e-14)
 
 
 def _area(weights_, made):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
 from fipkernels import breit_wigner as bw
 from fipkernels import quadratic
@@ -53,13 +54,13 @@ def polynomial(rng, powers, cplx):
     return random_complex(rng, powers, B) if cplx else jnp.asarray(rng.normal(size=(powers, B)))
 
 
-def coefficients(constants, *mediators, strong=()):
-    """constants: operator -> complex?; mediators, strong: operator -> (powers of q^2, complex?)."""
+def coefficients(constants, *mediators, strong=(), lowest=()):
+    """constants: operator -> complex?; mediators, strong: operator -> (powers of q^2, complex?); lowest: of Coefficients."""
     rng = np.random.default_rng(5)
     light, absorptive = (
         tuple({op: polynomial(rng, *x) for op, x in m.items()} for m in entries) for entries in (mediators, strong)
     )
-    return quadratic.Coefficients({op: polynomial(rng, 1, c)[0] for op, c in constants.items()}, light, absorptive)
+    return quadratic.Coefficients({op: polynomial(rng, 1, c)[0] for op, c in constants.items()}, light, absorptive, lowest)
 
 
 CASES = {
@@ -74,6 +75,12 @@ CASES = {
     "strong and weak phases, two mediators": coefficients(
         {"10": True}, {"9": (2, True), "10": (1, False)}, {"9p": (1, True)}, strong=[{"9": (3, True)}, {"9p": (2, True)}]
     ),
+    "powers that start higher": coefficients(
+        {"S": True}, {"9": (1, True), "10": (2, False)}, strong=[{"9": (2, False)}], lowest=(((0, "9"), 2), ((0, "10"), 1))
+    ),
+    "powers that start higher, two mediators": coefficients(
+        {"10": False}, {"9": (1, True)}, {"9": (1, False), "10": (1, True)}, lowest=(((1, "9"), 1), ((1, "10"), 1))
+    ),
     "two mediators, one without couplings": coefficients({"9": False}, {}, {"10": (2, True)}),
 }
 
@@ -86,14 +93,14 @@ def amplitudes(process, c, q, bar, xp):
     for op, value in c.constants.items():
         if op in process.u:
             h = h + turn(value) * process.u[op][..., None]
-    for phase, m, entries in [(1.0, *z) for z in zip(WIDTHS, c.light, strict=False)] + [
-        (1.0j, *z) for z in zip(WIDTHS, c.strong, strict=False)
-    ]:
+    lowest = dict(c.lowest)
+    for phase, source, entries in [(1.0, *z) for z in enumerate(c.light)] + [(1.0j, *z) for z in enumerate(c.strong)]:
+        m = WIDTHS[source]
         mass, width = np.asarray(m.mass), np.maximum(m.width, bw.GAMMA_FLOOR * m.mass)
         d = x - mass**2 + 1j * width * (q[..., None] if m.scheme == "sqrt_q2" else mass)
         for op, poly in entries.items():
             if op in process.u:
-                coupling = phase * sum(turn(a) * x**k for k, a in enumerate(poly))
+                coupling = phase * sum(turn(a) * x ** (k + lowest.get((source, op), 0)) for k, a in enumerate(poly))
                 h = h + coupling / ((N_BAR if bar else N) * d) * process.u[op][..., None]
     return h
 
@@ -157,7 +164,7 @@ def test_against_the_direct_sum(case, nodes):
     assert error.max() < 1e-12, [o for o, e in zip(outputs, error, strict=True) if e.max() >= 1e-12]
 
 
-@pytest.mark.parametrize("case", ["one complex mediator", "two mediators"])
+@pytest.mark.parametrize("case", ["one complex mediator", "two mediators", "powers that start higher"])
 def test_gradient(case):
     """Derivatives with respect to all coefficients: those of the direct sum, and finite where couplings vanish."""
     process, q, sums = make(2)
@@ -200,7 +207,9 @@ def test_gradient_with_respect_to_mass_and_width():
             assert float(got[b]) == pytest.approx(float(number), rel=1e-4, abs=1e-9 * abs(float(total(mass, width))) / step[b])
 
 
-@pytest.mark.parametrize("case", ["standard model", "complex constants", "one complex mediator", "one real mediator"])
+@pytest.mark.parametrize(
+    "case", ["standard model", "complex constants", "one complex mediator", "one real mediator", "powers that start higher"]
+)
 def test_one_point_without_tables(case):
     """Straight from the amplitudes at one point: the same panel integrals."""
     process, q, _ = make(2)
@@ -223,6 +232,39 @@ def test_support_is_only_a_saving():
     full = quadratic.Process(process.s, process.s_bar, process.u, process.forms)
     a, b = (contracted(p, CASES["two mediators"], q, sums, outputs) for p in (process, full))
     np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12 * np.abs(a).max())
+
+
+def test_rows_that_vanish():
+    """Tables without the rows that are zero everywhere: fewer numbers, the same integrals.  Complex couplings of one vector
+    have some: the interference of a real with an imaginary part in a sum over CP conjugates."""
+    process, q, sums = make(2)
+    c = CASES["one complex mediator"]
+    real = quadratic.Process(process.s.real, process.s_bar.real, {k: u.real for k, u in process.u.items()}, process.forms)
+    lay, outputs = quadratic.layout(c), [("diagonal", "sum"), ("one", "sum")]
+    table = quadratic.contract(real, outputs, lay, jnp.asarray(0.5 / q), jnp.asarray(sums), N, np.conj(N))
+    keep = quadratic.used_rows(lay, 2, [table.light])
+    assert 0 < len(keep) < quadratic.light_rows(lay)
+    light = quadratic.keep_rows(lay, 2, table.light, keep)
+    short = quadratic.Table(table.sm, table.constant, light, np.swapaxes(light, 1, 2))
+    weights, _ = point_weights(c, q)
+    want = quadratic.evaluate(table, quadratic.rows(c, lay, q * q, weights), jnp.asarray(sums))
+    rows = quadratic.rows(c, lay, q * q, weights, keep=keep)
+    assert sum(x.shape[2] for x in rows.light) == len(keep)
+    got = quadratic.evaluate(short, rows, jnp.asarray(sums))
+    np.testing.assert_allclose(got, want, rtol=1e-13)
+
+
+def test_products_with_the_turned_table():
+    """Derivatives in both modes and in every argument; the reverse pass multiplies by the turned table."""
+    rng = np.random.default_rng(4)
+    light, d = (jnp.asarray(rng.normal(size=(2, 3, 10))) for _ in range(2))
+    rows = tuple(jnp.asarray(rng.normal(size=(2, 2, r, 4))) for r in (2, 3))
+    turned = jnp.swapaxes(light, 1, 2)
+    flat = jnp.concatenate([x.reshape(2, -1, 4) for x in rows], axis=1)
+    np.testing.assert_allclose(quadratic.per_panel(light, turned, rows), jnp.matmul(light, flat), rtol=1e-13)
+    check_grads(lambda x: quadratic.per_panel(light, turned, x), (rows,), order=2, rtol=1e-6)
+    _, change = jax.jvp(lambda t: quadratic.per_panel(t, turned, rows), (light,), (d,))
+    np.testing.assert_allclose(change, jnp.matmul(d, flat), rtol=1e-12)
 
 
 def test_layout():

@@ -7,6 +7,7 @@ fit of Lambda_b, frozen spectator amplitudes, two QED slips in B -> X_s), the sa
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -16,6 +17,7 @@ import pytest
 
 from fipjax.hadronic import default_inputs
 from fipjax.likelihood import inputs_for, theory_covariance
+from fipjax.models.deft import build
 from fipjax.observables import Predictor
 from fipjax.theory import Theory, VectorMediator
 
@@ -191,6 +193,27 @@ def test_all_resonances(resonant, index):
     run, t = resonant
     point = RESONANT["points"][index]
     _check(RESONANT["observables"], np.asarray(run(_theory(point), t)), point["values"])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("C6_bsV", "C4_mumuV", "C4t_mumuV"), ("C4_bsV", "C6_mumuV", "C6t_mumuV"), ("C6_bsV", "C6p_bsV", "C6_mumuV", "C4t_mumuV")],
+)
+def test_powers_that_are_absent(par, names):
+    """Couplings of dimension six alone say that they have no constant term; what is not computed for that is zero."""
+    params = {"m_V": np.array([0.4, 2.1, 6.0]), "gamma_V": np.array([0.1, 1e-3, 1e-9])}
+    params |= {n: np.array([0.3, -1.0, 0.7]) * (1e-9 if "bsV" in n else 1e-2) * (1.0 + k) for k, n in enumerate(names)}
+    theory = build({k: jnp.asarray(v) for k, v in params.items()})
+    v = theory.mediators[0]
+    assert {name for name, _ in v.lowest} >= {f for f, n in (("bs_L", "C6_bsV"), ("mu_V", "C6_mumuV")) if n in names}
+    for field, power in v.lowest:
+        poly = getattr(v, field)
+        assert poly is None or not np.any(poly[:power])
+    dense = Theory(mediators=(replace(v, lowest=()),))
+    p = Predictor(["<dBR/dq2>(B0->K*mumu)[1.1,6.0]", "<P5p>(B0->K*mumu)[15.0,19.0]", "<FH>(B+->Kmumu)[15.0,22.0]", "BR(Bs->mumu)"])
+    run = quick(lambda a, b, x: [p(t, p.contract(t, p.tables(x))) for t in (a, b)])
+    few, all_powers = run(Theory(mediators=(v,)), dense, par)
+    np.testing.assert_allclose(few, all_powers, rtol=1e-11)
 
 
 def test_physical_relations(par):
