@@ -44,8 +44,8 @@ class VectorMediator:
     recipe of 2210.15662, where a bin that holds the mass gets the rate on shell and no interference, any other bin the exchange
     without a width, and the axial coupling no longitudinal part.
     resolution: ((lepton, GeV), ...), lepton "e" or "mu": Gaussian resolution in q of a narrow peak in bins of l l.
-    lowest: ((field, power), ...), for polynomials whose coefficients below a power of q^2 are zero for every point, such as
-    (("bs_L", 1),) for a coupling of dimension six alone: what they would contribute is then not computed.
+    lowest: ((field, power), ...), for polynomials to b-s, mu and e whose coefficients below a power of q^2 are zero at every point,
+    such as (("bs_L", 1),) for a coupling of dimension six alone: what they would contribute to b -> s l l is then not computed.
     """
 
     mass: Array
@@ -138,11 +138,13 @@ class Theory:
     scalars: tuple[ScalarMediator, ...] = ()
 
 
-_STATIC = ("name", "scheme", "resolution", "lowest")
+STATIC = ("name", "scheme", "resolution", "lowest")
+# Fields that may start at a higher power of q^2
+POLYNOMIALS = ("bs_L", "bs_R", "mu_V", "mu_A", "e_V", "e_A")
 for _kind in (VectorMediator, ScalarMediator):
     _names = [f.name for f in fields(_kind)]
     jax.tree_util.register_dataclass(
-        _kind, data_fields=[n for n in _names if n not in _STATIC], meta_fields=[n for n in _names if n in _STATIC]
+        _kind, data_fields=[n for n in _names if n not in STATIC], meta_fields=[n for n in _names if n in STATIC]
     )
 jax.tree_util.register_dataclass(Theory, data_fields=["mediators", "wc", "a_mu", "couplings", "extra", "scalars"], meta_fields=[])
 

@@ -34,7 +34,7 @@ import numpy as np
 from fipjax.errors import InputError, did_you_mean, unknown
 from fipjax.models.base import Model, Parameter, Products, shipped
 from fipjax.priors import Prior, prior_from_dict
-from fipjax.theory import ScalarMediator, Theory, VectorMediator, propagating
+from fipjax.theory import POLYNOMIALS, STATIC, ScalarMediator, Theory, VectorMediator, propagating
 
 _PARAMETER_FIELDS = [f.name for f in fields(Parameter)]
 _CLASS_FIELDS = ("name", "description", "paper", "parameters", "priors", "regions", "printed", "products", "theory", "build")
@@ -295,7 +295,7 @@ def _leaves(theory: Theory):
         here = f"{'scalar' if isinstance(m, ScalarMediator) else 'mediator'} {m.name!r}: "
         for f in fields(m):
             v = getattr(m, f.name)
-            if v is None or f.name in ("name", "scheme", "resolution"):
+            if v is None or f.name in STATIC:
                 continue
             if f.name == "partial_widths":
                 if not isinstance(v, Mapping):
@@ -310,6 +310,25 @@ def _leaves(theory: Theory):
     yield from ((f"Wilson coefficient {k!r}", "(B,)", True, v) for k, v in theory.wc.items())
     yield from ((f"coupling {k!r}", "(B,)", False, v) for k, v in theory.couplings.items())
     yield from ((f"extra {k!r}", "(B,)", False, v) for k, v in theory.extra.items())
+
+
+def _check_powers(theory: Theory) -> None:
+    """Whether ``lowest`` of the vectors is what their couplings, concrete or not, have."""
+    for m in theory.mediators:
+        here = f"mediator {m.name!r}: lowest"
+        try:
+            entries = {str(field): power for field, power in m.lowest}
+        except (TypeError, ValueError):
+            raise InputError(f"{here} = {m.lowest!r} (allowed: pairs (field, power))") from None
+        for field, power in entries.items():
+            if field not in POLYNOMIALS:
+                raise unknown(f"field in {here}", field, POLYNOMIALS)
+            poly = getattr(m, field)
+            top = power if poly is None else poly.shape[0] - 1
+            if not isinstance(power, int) or not 0 <= power <= top:
+                raise InputError(f"{here}: {field} = {power!r} (allowed: an integer from 0 to {top})")
+            if poly is not None and not isinstance(poly, jax.ShapeDtypeStruct) and np.any(np.asarray(poly[:power])):
+                raise InputError(f"{here}: {field} = {power}, but {field} has a lower power of q^2 (allowed: zeros below)")
 
 
 def _check_theory(theory: Theory, batch: int) -> None:
@@ -332,6 +351,7 @@ def _check_theory(theory: Theory, batch: int) -> None:
             raise InputError(f"{text} has shape {tuple(v.shape)} for B = {batch} points (allowed: {shape}{hint})")
         if not complex_allowed and jnp.issubdtype(v.dtype, jnp.complexfloating):
             raise InputError(f"{text} is complex (allowed: real)")
+    _check_powers(theory)
 
 
 def check_model(model: Model) -> None:
@@ -399,6 +419,10 @@ def check_model(model: Model) -> None:
 def _check_finite(what: str, build, x: Mapping) -> None:
     # derivatives along all parameters at once: enough to see a nan
     value, slope = jax.jvp(build, (dict(x),), ({n: jnp.ones_like(v) for n, v in x.items()},))
+    try:
+        _check_powers(value)
+    except InputError as err:
+        raise InputError(f"{what}: {err}") from None
     for text, theory in (("", value), ("the derivative of ", slope)):
         for name, _, _, v in _leaves(theory):
             a = np.asarray(v)
