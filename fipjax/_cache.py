@@ -1,6 +1,7 @@
-"""Persistent compilation cache: on by default, so that the second run of a program starts at once.
+"""Persistent cache of compiled programs and tables: on by default, so that the second run of a program starts at once.
 
-``FIPJAX_CACHE=0`` turns it off, ``FIPJAX_CACHE=DIR`` moves it; a directory that the user has already given to JAX is kept.
+``FIPJAX_CACHE=0`` turns it off, ``FIPJAX_CACHE=DIR`` moves it; a directory that the user has already given to JAX is kept for its
+programs.
 """
 
 from __future__ import annotations
@@ -20,20 +21,19 @@ import numpy as np
 
 def configure() -> str | None:
     """Apply the setting; returns the directory, or None when off."""
-    given = jax.config.values.get("jax_compilation_cache_dir")
-    if given:
-        return given
     setting = os.environ.get("FIPJAX_CACHE", "")
     if setting == "0":
         return None
-    base = Path(setting) if setting else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fipjax" / "jax"
+    base = Path(setting) if setting else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fipjax"
+    programs = base / "jax"
     try:
-        base.mkdir(parents=True, exist_ok=True)
+        programs.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None  # a read-only home directory costs time, not results
-    jax.config.update("jax_compilation_cache_dir", str(base))
-    # small functions are worth keeping: a command-line call compiles many of them
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    if not jax.config.values.get("jax_compilation_cache_dir"):
+        jax.config.update("jax_compilation_cache_dir", str(programs))
+        # small functions are worth keeping: a command-line call compiles many of them
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     return str(base)
 
 
@@ -73,7 +73,7 @@ def stored(folder: str, name: str, make: Callable[[], Any], valid: Callable[[Any
     """
     if not CACHE_DIR:
         return make()
-    path = Path(CACHE_DIR).parent / folder / f"{name}.pkl"
+    path = Path(CACHE_DIR) / folder / f"{name}.pkl"
     with contextlib.suppress(Exception):  # a damaged file may fail in any way
         found = _Reader(io.BytesIO(path.read_bytes())).load()
         if valid(found):

@@ -22,7 +22,7 @@ USE = ["<dBR/dq2>(B+->Kmumu)[1.1,2.0]", "<S5>(B0->K*mumu)[4.0,6.0]", "<FL>(B0->K
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(_cache, "CACHE_DIR", str(tmp_path / "jax"))
+    monkeypatch.setattr(_cache, "CACHE_DIR", str(tmp_path))
     return tmp_path
 
 
