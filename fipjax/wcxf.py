@@ -30,7 +30,6 @@ from fipjax.observables.mixing import exchange
 from fipjax.prediction import check_parameters
 from fipjax.theory import ScalarMediator, Theory, VectorMediator, couples_to_bs, propagating
 from fipkernels.breit_wigner import inverse_propagator
-from fipkernels.quadratic import evaluate_polynomial
 
 EFT, BASIS = "WET", "flavio"
 _LEPTONS = {"mumu": "m_mu", "ee": "m_e"}
@@ -94,18 +93,14 @@ def light_at(theory: Theory, q2: float, *, conjugate: bool = False, strange_mass
 
     for lepton, mass in _LEPTONS.items():
         parts = coefficients(theory, lepton, c["m_b"])
-        strong = parts.strong or ({},) * len(parts.light)
-        for med, light, absorptive in zip(propagating(theory), parts.light, strong, strict=True):
+        for source, med in enumerate(propagating(theory)):
             re, im = inverse_propagator(at, med.mass, med.width, med.propagator)
             d = complex(re[0], -im[0] if conjugate else im[0]) / c["n"]
             sign = -1j if conjugate else 1j
 
-            def value(op, light=light, absorptive=absorptive, d=d, sign=sign):
-                total = 0.0 + 0.0j
-                for table, factor in ((light, 1.0), (absorptive, sign)):
-                    if op in table:
-                        total += factor * complex(evaluate_polynomial(table[op], at)[0])
-                return total * d
+            def value(op, parts=parts, source=source, d=d, sign=sign):
+                weak, strong = (complex(parts.coupling(source, op, at, absorptive)[0]) for absorptive in (False, True))
+                return (weak + sign * strong) * d
 
             for prime, other in (("", "p"), ("p", "")):
                 add(f"C9{prime}_bs{lepton}", value("9" + prime))

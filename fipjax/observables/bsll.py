@@ -108,7 +108,7 @@ def longitudinal(bs, axial, mass):
 
 # Panels: smallest Bernstein radii of singular points (12 nodes each). Tests hold bin integrals to 1e-6, through narrow resonances.
 _RHO = (3.5, 6.0)
-# Below this all decays share their panels; above, each has its own, up to its end point (GeV^2)
+# Below this all decays share their panels; above, each has its own, up to its end point, which is at 18.9 GeV^2 or more
 _SHARED = 17.0
 
 

@@ -196,7 +196,7 @@ def _weights_and_slope(x, y, n: int):
 
 
 def _with_slope(x, y, n: int):
-    """W, dW/dz and, for the second derivative: z, 1/(z^2 - 1), mu_n and mu_n'."""
+    """W, dW/dz and, for the second derivative: 1/(z^2 - 1), mu_n and mu_n'."""
     mu0, (mr, mi), (lr, li) = _moments(x, y, n, both=True)
     _, w, p = _nodes_first(n, x.dtype)
     re, im = _divide(w - mr[..., None, :] / p, -mi[..., None, :] / p, x, y, mu0, n)

@@ -103,6 +103,13 @@ class Coefficients:
     strong: tuple[dict[str, jax.Array], ...] = ()
     lowest: tuple[tuple[tuple[int, str], int], ...] = ()
 
+    def coupling(self, source: int, op: str, q2, strong: bool = False):
+        """The polynomial of a mediator's operator at q2, which broadcasts with (B,); 0 where there is none."""
+        entries = (self.strong if strong else self.light) or ({},) * len(self.light)
+        if op not in entries[source]:
+            return jnp.zeros_like(q2)
+        return evaluate_polynomial(entries[source][op], q2) * q2 ** dict(self.lowest).get((source, op), 0)
+
 
 def multiply(a, b):
     """Product of two polynomials in q^2, (K, B) and (M, B), lowest power first -> (K + M - 1, B)."""
@@ -426,7 +433,7 @@ def point_integrals(
     sums = _Sums(process, forms)
     every = tuple(range(process.s.shape[0]))
     source, light = next(((i, x) for i, x in enumerate(c.light) if x), (0, {}))
-    strong, lowest = next((x for x in c.strong if x), {}), dict(c.lowest)
+    strong = next((x for x in c.strong if x), {})
     where = tuple(sorted({a for op in light if op in process.u for a in process.support.get(op, every)}))
 
     def side(bar: bool, partner: Mixing | None = None):
@@ -436,11 +443,10 @@ def point_integrals(
             if op in process.u:
                 s = s + turn(value[0]) * process.u[op]
         resonant = None
-        for part, entries in ((1.0, light), (1.0j, strong)):
-            for op, poly in entries.items():
+        for part, entries, absorptive in ((1.0, light, False), (1.0j, strong, True)):
+            for op in entries:
                 if op in process.u:
-                    coupling = evaluate_polynomial(poly[:, 0], q2) * q2 ** lowest.get((source, op), 0)
-                    term = part * turn(coupling) / norm * process.u[op]
+                    term = part * turn(c.coupling(source, op, q2, absorptive)) / norm * process.u[op]
                     resonant = term if resonant is None else resonant + term
         support = where
         if partner is not None:

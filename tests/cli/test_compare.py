@@ -70,6 +70,18 @@ def test_yaml_and_fit(capsys, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("bs,mu", [("C6_bsV", "C4"), ("C4_bsV", "C6"), ("C6_bsV", "C6")])
+def test_couplings_of_dimension_six_alone(bs, mu):
+    """At one q^2 a coupling of dimension six is one of dimension four times q^2, in C9 and C10 (longitudinal exchange is not)."""
+    q2, point = 3.0, {"m_V": 4.0, "gamma_V": 0.1}
+    six = {**point, bs: 1e-7, f"{mu}_mumuV": -0.02, f"{mu}t_mumuV": 0.01}
+    power = (bs == "C6_bsV") + (mu == "C6")
+    four = {**point, "C4_bsV": 1e-7 * q2**power, "C4_mumuV": -0.02, "C4t_mumuV": 0.01}
+    got, want = (valid(fipjax.to_wcxf("deft", x, q2=q2)[0]) for x in (six, four))
+    for name in ("C9_bsmumu", "C10_bsmumu"):
+        assert got[name] == pytest.approx(want[name], rel=1e-12)
+
+
 def test_light_mediator_at_one_q2():
     """At that q^2 the constants give the same rates, longitudinal exchange of axial couplings included, and the same mixing.
 
