@@ -62,8 +62,9 @@ def _smoothness(
     return worst
 
 
-# Tiles are stretched up to this multiple of the required radius if their number stays the same
-_LEVELS = (1.0, 3.0)
+# Panels are made even by asking for up to this multiple of the required radius, as long as their number stays the same.  Where
+# exactly a panel ends is not critical: radii come out to 2 %, lengths to 1e-4
+_LEVELS, _LEVEL_STEP, _LENGTH_STEP = (1.0, 3.0), 0.02, 1e-4
 
 
 def split_interval(
@@ -91,7 +92,7 @@ def split_interval(
             b, short = float(hi), a + 1e-9 * abs(a)
             if best(a, b, level) is False and b > short:
                 good, bad = short, b
-                while bad - good > 1e-4 * (bad - a):
+                while bad - good > _LENGTH_STEP * (bad - a):
                     middle = 0.5 * (good + bad)
                     good, bad = (middle, bad) if best(a, middle, level) is not False else (good, middle)
                 b = good
@@ -99,10 +100,10 @@ def split_interval(
             a = b
         return out
 
-    # spread evenly: the highest level that needs no more panels
+    # the highest level that needs no more panels
     low, high = _LEVELS
     found = tiles(low)
-    while high - low > 0.02:
+    while high - low > _LEVEL_STEP:
         middle = 0.5 * (low + high)
         other = tiles(middle)
         low, high = (middle, high) if len(other) <= len(found) else (low, middle)
